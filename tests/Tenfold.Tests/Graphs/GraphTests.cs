@@ -1,0 +1,24 @@
+using Xunit;
+
+namespace Tenfold.Tests;
+
+public class GraphTests
+{
+    [Fact]
+    public void Names_follow_scopes_and_number_their_layers()
+    {
+        var x = Image.Rgb(8, 8).Scope("stem", y => y.ConvBn(4, 3).Relu());
+        var skip = x;
+        x = x.Scope("layer1", y => y.Scope("0", z => z.ConvBn(4, 3).Relu().ConvBn(4, 3)) + skip);
+        var graph = x.ToGraph("tiny");
+        Assert.Equal(
+            ["stem.conv1.weight", "stem.bn1.weight", "stem.bn1.bias", "stem.bn1.running_mean", "stem.bn1.running_var",
+             "layer1.0.conv1.weight", "layer1.0.bn1.weight", "layer1.0.bn1.bias", "layer1.0.bn1.running_mean", "layer1.0.bn1.running_var",
+             "layer1.0.conv2.weight", "layer1.0.bn2.weight", "layer1.0.bn2.bias", "layer1.0.bn2.running_mean", "layer1.0.bn2.running_var"],
+            graph.Parameters.Keys);
+        Assert.Equal("layer1.add1", graph.NameOf(graph.Output));
+        var big = graph.WithInputs([2, 3, 16, 12]);
+        Assert.Equal<Shape>([2, 4, 16, 12], big.Output.Shape);
+        Assert.Equal(graph.Parameters.Keys, big.Parameters.Keys);
+    }
+}
