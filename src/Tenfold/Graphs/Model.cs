@@ -1,0 +1,43 @@
+namespace Tenfold;
+
+/// <summary>A network with its numbers: what is trained, saved, run and exported.</summary>
+public sealed class Model
+{
+    /// <exception cref="ArgumentException">The weights do not fit the graph.</exception>
+    public Model(Graph graph, Weights weights)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        ArgumentNullException.ThrowIfNull(weights);
+        weights.CheckAgainst(graph);
+        (Graph, Weights) = (graph, weights);
+    }
+
+    /// <summary>A network with fresh weights.</summary>
+    public Model(Graph graph, ulong seed = 0) : this(graph, graph.Init(seed))
+    {
+    }
+
+    public Graph Graph { get; }
+
+    public Weights Weights { get; }
+
+    /// <summary>Class names in the order of the outputs; empty when unknown.</summary>
+    public IReadOnlyList<string> Classes { get; init; } = [];
+
+    /// <summary>How a picture becomes the input.</summary>
+    public Preprocessing Preprocessing { get; init; } = Preprocessing.None;
+
+    public Session Compile(RunOptions? options = null) => new(Graph, Weights, options);
+}
+
+/// <summary>How stored pixels in [0, 255] become a network's input: (pixel / 255 - mean) / deviation for each channel.</summary>
+/// <param name="Mean">One number per channel, or one for all.</param>
+/// <param name="Deviation">One number per channel, or one for all.</param>
+public sealed record Preprocessing(IReadOnlyList<float> Mean, IReadOnlyList<float> Deviation)
+{
+    /// <summary>Pixels divided by 255.</summary>
+    public static readonly Preprocessing None = new([0f], [1f]);
+
+    /// <summary>The mean and deviation that torchvision's ImageNet weights expect, RGB.</summary>
+    public static readonly Preprocessing ImageNet = new([0.485f, 0.456f, 0.406f], [0.229f, 0.224f, 0.225f]);
+}

@@ -1,0 +1,66 @@
+namespace Tenfold;
+
+/// <summary>How to run.</summary>
+public sealed record RunOptions
+{
+    /// <summary>How many threads work on one run, the caller's included; the results do not depend on it.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+}
+
+/// <summary>A compiled network, ready to run. Other batch and image sizes than the graph's are compiled when they first come.</summary>
+/// <remarks>Safe to call from several threads: calls take turns.</remarks>
+public sealed class Session
+{
+    private readonly Graph _graph;
+    private readonly Weights _weights;
+    private readonly Team _team;
+    private readonly List<(Shape[] Shapes, Plan Plan)> _plans = [];
+    private readonly Lock _lock = new();
+
+    public Session(Graph graph, Weights weights, RunOptions? options = null)
+    {
+        weights.CheckAgainst(graph);
+        (_graph, _weights, _team) = (graph, weights, Team.Of((options ?? new RunOptions()).Threads));
+    }
+
+    /// <summary>The output of a network with one input and one output.</summary>
+    public Tensor Run(Tensor x) => RunAll(x)[0];
+
+    /// <summary>All outputs for all inputs, in the order of the graph's.</summary>
+    public Tensor[] RunAll(params ReadOnlySpan<Tensor> inputs)
+    {
+        lock (_lock)
+        {
+            var plan = PlanFor(inputs);
+            for (var i = 0; i < inputs.Length; i++) inputs[i].Span.CopyTo(plan.Input(i));
+            plan.Run();
+            var outputs = new Tensor[plan.Graph.Outputs.Count];
+            for (var i = 0; i < outputs.Length; i++)
+            {
+                outputs[i] = new Tensor(plan.Graph.Outputs[i].Shape);
+                plan.Output(i).CopyTo(outputs[i].Span);
+            }
+
+            return outputs;
+        }
+    }
+
+    private Plan PlanFor(ReadOnlySpan<Tensor> inputs)
+    {
+        foreach (var (shapes, plan) in _plans)
+            if (Fits(shapes, inputs)) return plan;
+
+        Shape[] wanted = [.. inputs.ToArray().Select(input => input.Shape)];
+        var made = new Plan(_graph.WithInputs(wanted), _weights, _team, frozen: true);
+        _plans.Add((wanted, made));
+        return made;
+    }
+
+    private static bool Fits(Shape[] shapes, ReadOnlySpan<Tensor> inputs)
+    {
+        if (shapes.Length != inputs.Length) return false;
+        for (var i = 0; i < shapes.Length; i++)
+            if (shapes[i] != inputs[i].Shape) return false;
+        return true;
+    }
+}
