@@ -1,0 +1,19 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Tenfold.Cli;
+
+/// <summary>The JSON documents of the commands: their keys are what scripts rely on.</summary>
+[JsonSerializable(typeof(InfoDocument))]
+internal sealed partial class Documents : JsonSerializerContext
+{
+    // The relaxed encoder leaves + and the like as they are: the document goes to a terminal or a file, never into a web page.
+    public static readonly Documents Written = new(new JsonSerializerOptions
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}
