@@ -63,7 +63,7 @@ public class ToolTests
     }
 
     [Theory]
-    [InlineData("resnet05", "resnet20,resnet50,vgg16", "resnet50")]
+    [InlineData("resnet5", "resnet20,resnet50,vgg16", "resnet50")]
     [InlineData("ResNet-50", "resnet20,resnet50,vgg16", "resnet50")]
     [InlineData("shuffle", "shufflenet,vgg16", "shufflenet")]
     [InlineData("xyz", "resnet20,resnet50", null)]
