@@ -22,7 +22,7 @@ public sealed record Convolution(Size Stride, Padding Padding, Size Dilation, in
         if (inputs is not ([_, _] or [_, _, _])) throw new ShapeException($"conv: takes a map, a kernel and perhaps a bias, not {inputs.Length} inputs");
         var (x, kernel) = (inputs[0], inputs[1]);
         if (x.Rank != 4 || kernel.Rank != 4) throw new ShapeException($"conv: takes a map of rank 4 and a kernel of rank 4, not {x} and {kernel}");
-        CheckGroups("conv", x.Channels, kernel[0], Groups);
+        Require.Groups(Name, x.Channels, kernel[0], Groups);
         if (kernel[1] != x.Channels / Groups) throw new ShapeException($"conv: a kernel {kernel} reads {kernel[1]} channels, but {x.Channels} channels in {Groups} groups are {x.Channels / Groups}");
         if (inputs is [_, _, var bias] && (bias.Rank != 1 || bias[0] != kernel[0])) throw new ShapeException($"conv: a bias {bias} does not fit {kernel[0]} channels");
         var size = OutputSize("conv", x.Plane, new Size(kernel[2], kernel[3]), Stride, Padding, Dilation);
@@ -61,13 +61,6 @@ public sealed record Convolution(Size Stride, Padding Padding, Size Dilation, in
         var dx = new ConvolutionTranspose(Stride, Padding, Dilation, Groups, Remainder(x.Shape.Plane, size)).Apply(dy, kernel);
         var dk = new ConvolutionWeightGradient(Stride, Padding, Dilation, Groups, size).Apply(x, dy);
         return y.Inputs.Count > 2 ? [dx, dk, dy.ChannelSum()] : [dx, dk];
-    }
-
-    internal static void CheckGroups(string op, int channels, int outputs, int groups)
-    {
-        if (groups < 1) throw new ShapeException($"{op}: {groups} groups; at least 1");
-        if (channels % groups != 0) throw new ShapeException($"{op}: {channels} channels do not divide into {groups} groups");
-        if (outputs % groups != 0) throw new ShapeException($"{op}: {outputs} output channels do not divide into {groups} groups");
     }
 
     /// <summary>The size rule that convolution and pooling share: floor((H + pads - d (k - 1) - 1) / s) + 1.</summary>
@@ -141,7 +134,7 @@ public static partial class Verbs
     public static Node Conv(this Node x, int channels, Size kernel, Size? stride = null, Padding? pad = null, Size? dilation = null,
         int groups = 1, bool bias = true, Initializer? init = null, string? name = null)
     {
-        Convolution.CheckGroups("conv", x.Channels, channels, groups);
+        Require.Groups("conv", x.Channels, channels, groups);
         var spread = dilation ?? 1;
         var op = new Convolution(stride ?? 1, pad ?? Padding.Same(kernel, spread), spread, groups);
         var weight = new Parameter("weight", [channels, x.Channels / groups, kernel.Height, kernel.Width], init ?? Initializer.KaimingFanOut).Apply();

@@ -21,7 +21,7 @@ public sealed record ConvolutionTranspose(Size Stride, Padding Padding, Size Dil
         var (x, kernel) = (inputs[0], inputs[1]);
         if (x.Rank != 4 || kernel.Rank != 4) throw new ShapeException($"{Name}: takes a map of rank 4 and a kernel of rank 4, not {x} and {kernel}");
         if (kernel[0] != x.Channels) throw new ShapeException($"{Name}: a kernel {kernel} reads {kernel[0]} channels, not {x.Channels}");
-        Convolution.CheckGroups(Name, x.Channels, checked(kernel[1] * Groups), Groups);
+        Require.Groups(Name, x.Channels, checked(kernel[1] * Groups), Groups);
         if (inputs is [_, _, var bias] && (bias.Rank != 1 || bias[0] != kernel[1] * Groups)) throw new ShapeException($"{Name}: a bias {bias} does not fit {kernel[1] * Groups} channels");
         return [x.Batch, kernel[1] * Groups,
             Along(x.Height, kernel[2], Stride.Height, Padding.Rows, Dilation.Height, Extra.Height),
@@ -74,7 +74,7 @@ public static partial class Verbs
     public static Node ConvTranspose(this Node x, int channels, Size kernel, Size? stride = null, Padding? pad = null, Size? dilation = null,
         int groups = 1, bool bias = true, Size? extra = null, Initializer? init = null, string? name = null)
     {
-        Convolution.CheckGroups("conv transpose", x.Channels, channels, groups);
+        Require.Groups("conv transpose", x.Channels, channels, groups);
         var op = new ConvolutionTranspose(stride ?? 1, pad ?? Padding.None, dilation ?? 1, groups, extra ?? 0);
         var weight = new Parameter("weight", [x.Channels, channels / groups, kernel.Height, kernel.Width], init ?? Initializer.Default).Apply();
         return bias
