@@ -27,6 +27,9 @@ public sealed class Model
     /// <summary>How a picture becomes the input.</summary>
     public Preprocessing Preprocessing { get; init; } = Preprocessing.None;
 
+    /// <summary>What made it, as text by key: data set, epochs, seed, accuracy.</summary>
+    public IReadOnlyDictionary<string, string> Provenance { get; init; } = new Dictionary<string, string>();
+
     public Session Compile(RunOptions? options = null) => new(Graph, Weights, options);
 }
 

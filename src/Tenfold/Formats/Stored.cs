@@ -1,0 +1,63 @@
+namespace Tenfold;
+
+/// <summary>How values of a closed set of types stand in a file: a line per type, which is both how it is written and how it is read.</summary>
+/// <param name="key">The attribute that names the type.</param>
+internal sealed class Stored<TBase>(string key, params Stored<TBase>.Line[] lines) where TBase : class
+{
+    /// <summary>The types that a file can hold.</summary>
+    public IEnumerable<(string Name, Type Type)> Types => lines.Select(line => (line.Name, line.Type));
+
+    /// <summary>Writes <paramref name="value"/> and returns it, or returns what the file holds (then the value is null).</summary>
+    /// <exception cref="FormatException">The file names an unknown type, or breaks an attribute's form.</exception>
+    /// <exception cref="NotSupportedException">The value's type has no line.</exception>
+    public TBase Pass(TBase? value, Attributes attributes)
+    {
+        var written = value is null ? null : Array.Find(lines, line => line.Type == value.GetType()) ?? throw new NotSupportedException($"{key} {value}: is no part of a model file");
+        var name = attributes.Text(key, written?.Name ?? "");
+        var found = Array.Find(lines, line => line.Name == name) ?? throw new FormatException($"the {key} {(name.Length > 40 ? name[..40] + "..." : name)} is unknown");
+        return found.Pass(value, attributes);
+    }
+
+    /// <param name="first">Its attributes are the values where a file has none.</param>
+    /// <param name="pass">The value made again from its attributes, each passed through <see cref="Attributes"/>.</param>
+    public static Line Of<T>(string name, T first, Func<T, Attributes, TBase>? pass = null) where T : class, TBase =>
+        new(name, typeof(T), (value, attributes) => pass is null ? first : pass(value as T ?? first, attributes));
+
+    public sealed record Line(string Name, Type Type, Func<TBase?, Attributes, TBase> Pass);
+}
+
+/// <summary>What a model file can hold. A new operation is a line here.</summary>
+internal static class Stored
+{
+    public static readonly Stored<Initializer> Initializers = new("init",
+        Init("constant", new Initializer.Constant(0), (i, a) => new Initializer.Constant(a.Number("value", i.Value))),
+        Init("normal", new Initializer.Normal(1), (i, a) => new Initializer.Normal(a.Number("deviation", i.Deviation), a.Number("mean", i.Mean))),
+        Init("truncated normal", new Initializer.TruncatedNormal(1), (i, a) => new Initializer.TruncatedNormal(a.Number("deviation", i.Deviation))),
+        Init("uniform", new Initializer.Uniform(), (i, a) => new Initializer.Uniform(a.Number("fan_in", i.FanIn), a.Number("bound", i.Bound))),
+        Init("xavier uniform", new Initializer.XavierUniform()),
+        Init("kaiming", new Initializer.Kaiming(true), (i, a) => new Initializer.Kaiming(a.Flag("fan_out", i.FanOut))),
+        Init("identity", new Initializer.Identity()));
+
+    /// <remarks>Operations that exist only in training and as gradients of others are no part of a model.</remarks>
+    public static readonly Stored<Op> Ops = new("op",
+        Op(new Input([1]), (op, a) => new Input(a.Shape("shape", op.Shape))),
+        Op(new Parameter("weight", [1], Initializer.Zeros), (op, a) => new Parameter(
+            a.Text("role", op.Role), a.Shape("shape", op.Shape), Initializers.Pass(a is Attributes.Writer ? op.Initializer : null, a), a.Flag("trained", op.Trained))),
+        Op(new Convolution(1, 0, 1, 1), (op, a) => new Convolution(
+            a.Size("stride", op.Stride), a.Padding("pad", op.Padding), a.Size("dilation", op.Dilation), a.Int("groups", op.Groups))),
+        Op(new ConvolutionTranspose(1, 0, 1, 1, 0), (op, a) => new ConvolutionTranspose(
+            a.Size("stride", op.Stride), a.Padding("pad", op.Padding), a.Size("dilation", op.Dilation), a.Int("groups", op.Groups), a.Size("extra", op.Extra))),
+        Op(new BatchNorm(), (op, a) => new BatchNorm(a.Float("epsilon", op.Epsilon), a.Float("momentum", op.Momentum))),
+        Op(new Relu()),
+        Op(new Add()),
+        Op(new Multiply()),
+        Op(new Affine(1, 0), (op, a) => new Affine(a.Float("factor", op.Factor), a.Float("offset", op.Offset))),
+        Op(new ChannelShuffle(1), (op, a) => new ChannelShuffle(a.Int("groups", op.Groups))),
+        Op(new Sum(Axes.None), (op, a) => new Sum((Axes)a.Int("axes", (int)op.Axes))),
+        Op(new ChannelSum()),
+        Op(new Expand()));
+
+    private static Stored<Op>.Line Op<T>(T first, Func<T, Attributes, Op>? pass = null) where T : Op => Stored<Op>.Of(first.Name, first, pass);
+
+    private static Stored<Initializer>.Line Init<T>(string name, T first, Func<T, Attributes, Initializer>? pass = null) where T : Initializer => Stored<Initializer>.Of(name, first, pass);
+}
