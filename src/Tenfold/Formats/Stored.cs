@@ -47,15 +47,37 @@ internal static class Stored
             a.Size("stride", op.Stride), a.Padding("pad", op.Padding), a.Size("dilation", op.Dilation), a.Int("groups", op.Groups))),
         Op(new ConvolutionTranspose(1, 0, 1, 1, 0), (op, a) => new ConvolutionTranspose(
             a.Size("stride", op.Stride), a.Padding("pad", op.Padding), a.Size("dilation", op.Dilation), a.Int("groups", op.Groups), a.Size("extra", op.Extra))),
+        Op(new Linear()),
         Op(new BatchNorm(), (op, a) => new BatchNorm(a.Float("epsilon", op.Epsilon), a.Float("momentum", op.Momentum))),
+        Op(new MaxPool(1, 1, 0, 1, false), (op, a) => new MaxPool(
+            a.Size("kernel", op.Kernel), a.Size("stride", op.Stride), a.Padding("pad", op.Padding), a.Size("dilation", op.Dilation), a.Flag("ceil", op.CeilMode))),
+        Op(new AvgPool(1, 1, 0, false, true), (op, a) => new AvgPool(
+            a.Size("kernel", op.Kernel), a.Size("stride", op.Stride), a.Padding("pad", op.Padding), a.Flag("ceil", op.CeilMode), a.Flag("count_pad", op.CountIncludePad))),
+        Op(new AdaptiveAvgPool(1), (op, a) => new AdaptiveAvgPool(a.Size("size", op.Size))),
+        Op(new AdaptiveMaxPool(1), (op, a) => new AdaptiveMaxPool(a.Size("size", op.Size))),
         Op(new Relu()),
+        Op(new Relu6()),
+        Op(new LeakyRelu(0.01f), (op, a) => new LeakyRelu(a.Float("slope", op.Slope))),
+        Op(new Sigmoid()),
+        Op(new Tanh()),
+        Op(new Silu()),
+        Op(new HardSigmoid()),
+        Op(new HardSwish()),
+        Op(new Softmax()),
+        Op(new LogSoftmax()),
+        Op(new Dropout(0.5f), (op, a) => new Dropout(a.Float("rate", op.Rate))),
         Op(new Add()),
         Op(new Multiply()),
         Op(new Affine(1, 0), (op, a) => new Affine(a.Float("factor", op.Factor), a.Float("offset", op.Offset))),
-        Op(new ChannelShuffle(1), (op, a) => new ChannelShuffle(a.Int("groups", op.Groups))),
         Op(new Sum(Axes.None), (op, a) => new Sum((Axes)a.Int("axes", (int)op.Axes))),
         Op(new ChannelSum()),
-        Op(new Expand()));
+        Op(new Expand()),
+        Op(new ChannelShuffle(1), (op, a) => new ChannelShuffle(a.Int("groups", op.Groups))),
+        Op(new Concat(1), (op, a) => new Concat(a.Int("axis", op.Axis))),
+        Op(new Slice(1, 0, 1), (op, a) => new Slice(a.Int("axis", op.Axis), a.Int("start", op.Start), a.Int("length", op.Length))),
+        Op(new Embed(1, 0, 0), (op, a) => new Embed(a.Int("axis", op.Axis), a.Int("before", op.Before), a.Int("after", op.After))),
+        Op(new Reshape([1]), (op, a) => new Reshape(a.Shape("sizes", op.Sizes), a.Int("kept", op.Kept))),
+        Op(new Flatten()));
 
     private static Stored<Op>.Line Op<T>(T first, Func<T, Attributes, Op>? pass = null) where T : Op => Stored<Op>.Of(first.Name, first, pass);
 
