@@ -70,8 +70,14 @@ public sealed class Graph
         foreach (var node in Nodes)
         {
             var inputs = new Node[node.Inputs.Count];
-            for (var i = 0; i < inputs.Length; i++) inputs[i] = made[node.Inputs[i]];
-            var same = inputs.AsSpan().SequenceEqual([.. node.Inputs]);
+            var same = true;
+            for (var i = 0; i < inputs.Length; i++)
+            {
+                var input = made[node.Inputs[i]];
+                same &= input == node.Inputs[i];
+                inputs[i] = input.Outermost; // NameOf is the whole name: a kept input must not put its scope before it again
+            }
+
             made[node] = rule(node, inputs)?.Value ?? (same ? node : node.Op.Apply(inputs, NameOf(node)));
         }
 

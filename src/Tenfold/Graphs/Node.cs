@@ -62,6 +62,9 @@ public sealed class Node
     /// <summary>The value itself, whatever scope it is seen in.</summary>
     internal Node Value => _alias ?? this;
 
+    /// <summary>The value seen outside of all scopes: what is made from it is named as it is told.</summary>
+    internal Node Outermost => _scope.Length == 0 ? this : new Node(Value, "");
+
     /// <summary>What <paramref name="body"/> makes of this value, with <c>name.</c> before the names of all it makes.</summary>
     public Node Scope(string name, Func<Node, Node> body) => Leave(body(Enter(name)));
 

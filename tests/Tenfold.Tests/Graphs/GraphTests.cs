@@ -21,4 +21,13 @@ public class GraphTests
         Assert.Equal<Shape>([2, 4, 16, 12], big.Output.Shape);
         Assert.Equal(graph.Parameters.Keys, big.Parameters.Keys);
     }
+
+    [Fact]
+    public void A_rewrite_keeps_the_names_of_what_it_replaces_and_of_what_follows()
+    {
+        var graph = Image.Rgb(8, 8).Scope("stem", y => y.ConvBn(4, 3).Relu()).Scope("block", y => y.ConvBn(4, 3).Relu()).ToGraph("tiny");
+        var training = graph.Rewrite((node, inputs) => node.Op is BatchNorm bn ? (bn with { Training = true }).Apply(inputs, graph.NameOf(node)) : null);
+        Assert.Equal(graph.Nodes.Select(graph.NameOf).Order(), training.Nodes.Select(training.NameOf).Order());
+        Assert.Equal(graph.Parameters.Keys, training.Parameters.Keys);
+    }
 }
