@@ -17,10 +17,10 @@ public sealed record BatchNorm(float Epsilon = 1e-5f, float Momentum = 0.1f, boo
 
     public override Shape Infer(ReadOnlySpan<Shape> inputs)
     {
-        if (inputs is not [var x, ..] || inputs.Length != 5) throw new ShapeException($"{Name}: takes x, scale, shift, mean and variance, not {inputs.Length} inputs");
-        foreach (var vector in inputs[1..])
-            if (vector.Rank != 1 || vector[0] != x.Channels) throw new ShapeException($"{Name}: {vector} does not fit {x.Channels} channels");
-        return x;
+        Require.Inputs(Name, inputs, 5, "x, scale, shift, mean and variance");
+        Require.Channels(Name, inputs[0]);
+        CheckVectors(Name, inputs[0], inputs[1..]);
+        return inputs[0];
     }
 
     public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
@@ -43,6 +43,12 @@ public sealed record BatchNorm(float Epsilon = 1e-5f, float Momentum = 0.1f, boo
         var dshift = dy.ChannelSum();
         return [new BatchNormInputGradient(Epsilon, Training).Apply(x, dy, scale, mean, variance, dscale, dshift), dscale, dshift, null, null];
     }
+
+    internal static void CheckVectors(string op, Shape x, ReadOnlySpan<Shape> vectors)
+    {
+        foreach (var vector in vectors)
+            if (vector.Rank != 1 || vector[0] != x.Channels) throw new ShapeException($"{op}: {vector} does not fit {x.Channels} channels");
+    }
 }
 
 /// <summary>The mean of each channel over batch and plane: [N, C, H, W] -> [C].</summary>
@@ -50,7 +56,11 @@ public sealed record BatchMean : UnaryOp
 {
     public override string Name => "batch mean";
 
-    public override Shape Infer(Shape x) => [x.Channels];
+    public override Shape Infer(Shape x)
+    {
+        Require.Channels(Name, x);
+        return [x.Channels];
+    }
 
     protected override void Define<T>(Values<T> x, Values<T> y)
     {
@@ -68,7 +78,13 @@ public sealed record BatchVariance : Op
 {
     public override string Name => "batch variance";
 
-    public override Shape Infer(ReadOnlySpan<Shape> inputs) => inputs is [var x, _] ? [x.Channels] : throw new ShapeException($"{Name}: takes x and its mean");
+    public override Shape Infer(ReadOnlySpan<Shape> inputs)
+    {
+        Require.Inputs(Name, inputs, 2, "x and its mean");
+        Require.Channels(Name, inputs[0]);
+        BatchNorm.CheckVectors(Name, inputs[0], inputs[1..]);
+        return inputs[1];
+    }
 
     public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
     {
@@ -87,7 +103,14 @@ public sealed record BatchNormScaleGradient(float Epsilon) : Op
 {
     public override string Name => "bn scale gradient";
 
-    public override Shape Infer(ReadOnlySpan<Shape> inputs) => [inputs[0].Channels];
+    public override Shape Infer(ReadOnlySpan<Shape> inputs)
+    {
+        Require.Inputs(Name, inputs, 4, "x, dy, mean and variance");
+        Require.Channels(Name, inputs[0]);
+        Require.Same(Name, "dy", inputs[1], inputs[0]);
+        BatchNorm.CheckVectors(Name, inputs[0], inputs[2..]);
+        return inputs[2];
+    }
 
     public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
     {
@@ -110,7 +133,14 @@ public sealed record BatchNormInputGradient(float Epsilon, bool Training) : Op
 {
     public override string Name => "bn input gradient";
 
-    public override Shape Infer(ReadOnlySpan<Shape> inputs) => inputs[0];
+    public override Shape Infer(ReadOnlySpan<Shape> inputs)
+    {
+        Require.Inputs(Name, inputs, 7, "x, dy, scale, mean, variance, dscale and dshift");
+        Require.Channels(Name, inputs[0]);
+        Require.Same(Name, "dy", inputs[1], inputs[0]);
+        BatchNorm.CheckVectors(Name, inputs[0], inputs[2..]);
+        return inputs[0];
+    }
 
     public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
     {

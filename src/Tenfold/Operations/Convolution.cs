@@ -76,8 +76,9 @@ public sealed record Convolution(Size Stride, Padding Padding, Size Dilation, in
             if (before < 0 || after < 0) throw new ShapeException($"{op}: padding {before} and {after} must not be negative");
             var span = (long)d * (k - 1) + 1;
             var room = (long)size + before + after;
+            if (room > int.MaxValue) throw new ShapeException($"{op}: a map {size} {way} with padding {before} and {after} is longer than {int.MaxValue}");
             return span <= room
-                ? checked((int)((room - span) / s + 1))
+                ? (int)((room - span) / s + 1)
                 : throw new ShapeException($"{op}: a kernel that spans {span} does not fit a map {size} {way} with padding {before} and {after}");
         }
     }
@@ -95,9 +96,17 @@ public sealed record ConvolutionWeightGradient(Size Stride, Padding Padding, Siz
 {
     public override string Name => "conv weight gradient";
 
-    public override Shape Infer(ReadOnlySpan<Shape> inputs) => inputs is [var x, var dy]
-        ? [dy.Channels, x.Channels / Groups, Kernel.Height, Kernel.Width]
-        : throw new ShapeException($"{Name}: takes x and dy, not {inputs.Length} inputs");
+    public override Shape Infer(ReadOnlySpan<Shape> inputs)
+    {
+        Require.Inputs(Name, inputs, 2, "x and dy");
+        var (x, dy) = (inputs[0], inputs[1]);
+        Require.Map(Name, x);
+        Require.Map(Name, dy);
+        Require.Groups(Name, x.Channels, dy.Channels, Groups);
+        var size = Convolution.OutputSize(Name, x.Plane, Kernel, Stride, Padding, Dilation);
+        Require.Same(Name, "dy", dy, [x.Batch, dy.Channels, size.Height, size.Width]);
+        return [dy.Channels, x.Channels / Groups, Kernel.Height, Kernel.Width];
+    }
 
     public override Cost Cost(ReadOnlySpan<Shape> inputs, Shape output) =>
         Tenfold.Cost.Multiplies(inputs[1].Count * (output.Count / output[0]), inputs, output);
@@ -130,13 +139,16 @@ public static partial class Verbs
     /// <summary>Convolution; see <see cref="Convolution"/>.</summary>
     /// <param name="pad">Centred by default: an odd kernel at stride 1 keeps the size of the map.</param>
     /// <param name="bias">False where a batch norm follows, which has its own.</param>
+    /// <param name="mode">What stands in the padding; anything but zeros is a <see cref="Tenfold.Pad"/> before the convolution.</param>
     /// <exception cref="ShapeException">Channels do not divide into the groups, or the kernel does not fit the map.</exception>
     public static Node Conv(this Node x, int channels, Size kernel, Size? stride = null, Padding? pad = null, Size? dilation = null,
-        int groups = 1, bool bias = true, Initializer? init = null, string? name = null)
+        int groups = 1, bool bias = true, Initializer? init = null, string? name = null, PadMode mode = PadMode.Zero)
     {
         Require.Groups("conv", x.Channels, channels, groups);
         var spread = dilation ?? 1;
-        var op = new Convolution(stride ?? 1, pad ?? Padding.Same(kernel, spread), spread, groups);
+        var padding = pad ?? Padding.Same(kernel, spread);
+        if (mode != PadMode.Zero) (x, padding) = (x.Pad(padding, mode), Padding.None);
+        var op = new Convolution(stride ?? 1, padding, spread, groups);
         var weight = new Parameter("weight", [channels, x.Channels / groups, kernel.Height, kernel.Width], init ?? Initializer.KaimingFanOut).Apply();
         return bias
             ? op.Apply([x, weight, new Parameter("bias", [channels], Initializer.Zeros).Apply()], name)
@@ -145,6 +157,6 @@ public static partial class Verbs
 
     /// <summary>One kernel per channel, times <paramref name="multiplier"/>: a convolution with as many groups as channels.</summary>
     public static Node Depthwise(this Node x, Size kernel, Size? stride = null, Padding? pad = null, Size? dilation = null,
-        int multiplier = 1, bool bias = true, Initializer? init = null, string? name = null) =>
-        x.Conv(x.Channels * multiplier, kernel, stride, pad, dilation, x.Channels, bias, init, name);
+        int multiplier = 1, bool bias = true, Initializer? init = null, string? name = null, PadMode mode = PadMode.Zero) =>
+        x.Conv(x.Channels * multiplier, kernel, stride, pad, dilation, x.Channels, bias, init, name, mode);
 }

@@ -21,11 +21,12 @@ public sealed record ConvolutionTranspose(Size Stride, Padding Padding, Size Dil
         var (x, kernel) = (inputs[0], inputs[1]);
         if (x.Rank != 4 || kernel.Rank != 4) throw new ShapeException($"{Name}: takes a map of rank 4 and a kernel of rank 4, not {x} and {kernel}");
         if (kernel[0] != x.Channels) throw new ShapeException($"{Name}: a kernel {kernel} reads {kernel[0]} channels, not {x.Channels}");
-        Require.Groups(Name, x.Channels, checked(kernel[1] * Groups), Groups);
-        if (inputs is [_, _, var bias] && (bias.Rank != 1 || bias[0] != kernel[1] * Groups)) throw new ShapeException($"{Name}: a bias {bias} does not fit {kernel[1] * Groups} channels");
-        return [x.Batch, kernel[1] * Groups,
-            Along(x.Height, kernel[2], Stride.Height, Padding.Rows, Dilation.Height, Extra.Height),
-            Along(x.Width, kernel[3], Stride.Width, Padding.Columns, Dilation.Width, Extra.Width)];
+        Require.Groups(Name, x.Channels, x.Channels, Groups);
+        var channels = Require.Size(Name, (long)kernel[1] * Groups);
+        if (inputs is [_, _, var bias] && (bias.Rank != 1 || bias[0] != channels)) throw new ShapeException($"{Name}: a bias {bias} does not fit {channels} channels");
+        return [x.Batch, channels,
+            Along(x.Height, kernel[2], Stride.Height, Padding.Top, Padding.Bottom, Dilation.Height, Extra.Height),
+            Along(x.Width, kernel[3], Stride.Width, Padding.Left, Padding.Right, Dilation.Width, Extra.Width)];
     }
 
     public override Cost Cost(ReadOnlySpan<Shape> inputs, Shape output) =>
@@ -59,12 +60,16 @@ public sealed record ConvolutionTranspose(Size Stride, Padding Padding, Size Dil
         return y.Inputs.Count > 2 ? [dx, dk, dy.ChannelSum()] : [dx, dk];
     }
 
-    private int Along(int size, int k, int s, int pads, int d, int extra)
+    private int Along(int size, int k, int s, int before, int after, int d, int extra)
     {
         if (k < 1 || s < 1 || d < 1) throw new ShapeException($"{Name}: kernel {k}, stride {s} and dilation {d} must each be at least 1");
-        if (extra < 0 || extra >= Math.Max(s, d)) throw new ShapeException($"{Name}: {extra} extra rows or columns; at least 0 and below the stride {s} or the dilation {d}");
-        var result = (size - 1L) * s - pads + (long)d * (k - 1) + 1 + extra;
-        return result >= 1 ? checked((int)result) : throw new ShapeException($"{Name}: a map {size} long with kernel {k}, stride {s} and padding {pads} leaves {result}");
+        if (before < 0 || after < 0) throw new ShapeException($"{Name}: padding {before} and {after} must not be negative");
+        if (extra < 0 || extra >= s) throw new ShapeException($"{Name}: {extra} extra rows or columns; at least 0 and below the stride {s}");
+        var painted = (size - 1L) * s + (long)d * (k - 1) + 1 + extra; // at most 2^63 - 10^10
+        var result = painted - before - after;
+        return result >= 1 && painted <= int.MaxValue
+            ? (int)result
+            : throw new ShapeException($"{Name}: a map {size} long with kernel {k}, stride {s} and padding {before} and {after} leaves {result}");
     }
 }
 

@@ -20,6 +20,7 @@ public sealed record Sum(Axes Axes) : UnaryOp
 
     public override Shape Infer(Shape x)
     {
+        if (((int)Axes & ~((1 << x.Rank) - 1)) != 0) throw new ShapeException($"{Name}: {x} has no {Axes}");
         var shape = x;
         for (var axis = 0; axis < x.Rank; axis++)
             if (Axes.HasFlag((Axes)(1 << axis))) shape = shape.With(axis, 1);
@@ -39,7 +40,11 @@ public sealed record ChannelSum : UnaryOp
 {
     public override string Name => "channel sum";
 
-    public override Shape Infer(Shape x) => [x.Channels];
+    public override Shape Infer(Shape x)
+    {
+        Require.Channels(Name, x);
+        return [x.Channels];
+    }
 
     protected override void Define<T>(Values<T> x, Values<T> y)
     {
@@ -47,6 +52,9 @@ public sealed record ChannelSum : UnaryOp
             for (var c = 0; c < x.Shape[1]; c++)
                 foreach (var value in x.Plane(n, c)) y[c] += value;
     }
+
+    protected override Node Gradient(Node x, Node y, Node dy) =>
+        new Reshape(Shape.Of([1, x.Channels, .. Enumerable.Repeat(1, x.Shape.Rank - 2)]), Kept: 0).Apply(dy).Expand(x);
 }
 
 /// <summary>x repeated along its dimensions of size 1 until it has the shape of <c>like</c>, whose numbers do not matter. Inputs: x, like.</summary>
