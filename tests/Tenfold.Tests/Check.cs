@@ -82,6 +82,14 @@ public static class Check
         if (known.Length > 0) Runs(trial, new Graph("backward", [loss, .. known]));
     }
 
+    /// <summary>The types of all operations that a case runs, forward and backward.</summary>
+    public static IEnumerable<Type> Operations(Case @case)
+    {
+        var trial = new Trial(@case);
+        Node[] outputs = @case.Differentiable ? [trial.Y, .. (trial.Y * trial.R).Gradient(trial.Targets).OfType<Node>()] : [trial.Y];
+        return new Graph("operations", outputs).Nodes.Select(node => node.Op.GetType()).Distinct();
+    }
+
     /// <summary>For an operation linear in its input and in each of its parameters, on whole numbers, without any rounding:
     /// &lt;A(x), g&gt; = &lt;x, gradient for x&gt; = &lt;w, gradient for w&gt;, by the definition and by the plan.</summary>
     /// <remarks>Whole numbers are exact in float below 2^24, so a wrong tap at one border pixel cannot hide in a tolerance.</remarks>
@@ -91,7 +99,7 @@ public static class Check
         var graph = new Graph("adjoint", [trial.Y, .. (trial.Y * trial.R).Gradient(trial.Targets).Select(node => node!)]);
         double[][] reference = [.. Reference.Run(graph, trial.Weights<double>(graph), trial.Inputs<double>(graph)).Select(values => values.Data)];
         var expected = Dot(reference[0], trial.Numbers(trial.R));
-        Assert.NotEqual(0, expected);
+        Assert.Contains(reference[0], value => value != 0);
         for (var i = 0; i < trial.Targets.Count; i++)
             Assert.Equal(expected, Dot(reference[i + 1], trial.Numbers(trial.Targets[i])));
         foreach (var frozen in new[] { true, false })

@@ -74,7 +74,7 @@ public class TorchTests
         var file = new Fixture(fixture.Split('/')[0], fixture.Split('/')[1]);
         var x = Array.ConvertAll(names, name => new Input(file[name].Shape).Apply([], name));
         var y = build(x);
-        var loss = mean ? y.Affine(1f / y.Shape.Batch) : y * new Input(y.Shape).Apply([], "r");
+        var loss = mean ? y.Affine(1f / y.Shape.Batch) : file.TryGet("r", out _) ? y * new Input(y.Shape).Apply([], "r") : y;
         (string Name, Node Node)[] targets = [.. names.Zip(x), .. new Graph("y", y).Parameters.Values.Select(node => (((Parameter)node.Op).Role, node))];
         targets = [.. targets.Where(target => file.TryGet("d" + target.Name, out _))];
         var graph = new Graph(fixture, [loss, y, .. loss.Gradient([.. targets.Select(target => target.Node)]).Select(dx => dx!)]);
