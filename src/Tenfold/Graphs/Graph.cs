@@ -107,10 +107,10 @@ public sealed class Graph
         {
             if (node.Op is Parameter) continue;
             var name = node.Label;
-            for (var label = name; label.Contains('#') && (name == label || taken.Contains(name));)
+            for (var label = name; label.AsSpan().ContainsAny('#', '?') && (name == label || taken.Contains(name));)
             {
                 var count = counts[label] = counts.GetValueOrDefault(label) + 1;
-                name = label.Replace("#", count.ToString());
+                name = label.Replace("#", $"{count}").Replace("?", count == 1 ? "" : $"{count}");
             }
 
             if (!taken.Add(name)) throw new ArgumentException($"graph {Name}: two layers are named {name}");

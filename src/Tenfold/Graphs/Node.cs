@@ -53,7 +53,7 @@ public sealed class Node
         }
     }
 
-    /// <summary>The name with its scope, before the graph replaces <c>#</c> by a number.</summary>
+    /// <summary>The name with its scope, before the graph replaces <c>#</c> and <c>?</c> by a number.</summary>
     internal string Label { get; }
 
     /// <summary>Grows with every node made, so sorting by it is a topological order, and the order in which the network was written.</summary>

@@ -31,7 +31,7 @@ public abstract record Op
 
     /// <summary>A node that applies this operation.</summary>
     /// <param name="inputs">In the order that the operation's page gives.</param>
-    /// <param name="name">Names the node, and its parameters after it; a <c>#</c> becomes a number when the graph is made.</param>
+    /// <param name="name">Names the node, and its parameters after it; a <c>#</c> becomes a number when the graph is made, a <c>?</c> one from the second of the name on.</param>
     public Node Apply(ReadOnlySpan<Node> inputs, string? name = null) => new(this, inputs, name);
 
     public Node Apply(params ReadOnlySpan<Node> inputs) => new(this, inputs, null);
