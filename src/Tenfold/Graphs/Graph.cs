@@ -60,25 +60,22 @@ public sealed class Graph
 
     /// <summary>A graph in which <paramref name="rule"/> has replaced nodes.</summary>
     /// <param name="rule">Given a node and its inputs as already rewritten: its replacement, or null to keep it (made anew on its new inputs
-    /// when they changed). Kept nodes keep their names.</param>
+    /// behind the first change). Kept nodes keep their names.</param>
     public Graph Rewrite(Func<Node, Node[], Node?> rule) => new(Name, Outputs.Select(Rewriting(rule).Invoke));
 
     /// <summary>The map from this graph's nodes to the rewritten ones.</summary>
     internal Func<Node, Node> Rewriting(Func<Node, Node[], Node?> rule)
     {
         var made = new Dictionary<Node, Node>();
+        var same = true;
         foreach (var node in Nodes)
         {
             var inputs = new Node[node.Inputs.Count];
-            var same = true;
-            for (var i = 0; i < inputs.Length; i++)
-            {
-                var input = made[node.Inputs[i]];
-                same &= input == node.Inputs[i];
-                inputs[i] = input.Outermost; // NameOf is the whole name: a kept input must not put its scope before it again
-            }
+            for (var i = 0; i < inputs.Length; i++) inputs[i] = made[node.Inputs[i]].Outermost; // NameOf is the whole name: a kept input must not put its scope before it again
 
-            made[node] = rule(node, inputs)?.Value ?? (same ? node : node.Op.Apply(inputs, NameOf(node)));
+            // Behind the first change all are made anew, also what has the same inputs: the order of the nodes, which names the parameters, is kept.
+            made[node] = rule(node, inputs)?.Value ?? (same || inputs.Length == 0 ? node : node.Op.Apply(inputs, NameOf(node)));
+            same &= made[node] == node;
         }
 
         return node => made[node.Value];

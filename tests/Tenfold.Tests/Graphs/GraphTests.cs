@@ -30,4 +30,15 @@ public class GraphTests
         Assert.Equal(graph.Nodes.Select(graph.NameOf).Order(), training.Nodes.Select(training.NameOf).Order());
         Assert.Equal(graph.Parameters.Keys, training.Parameters.Keys);
     }
+
+    [Fact]
+    public void Parameters_keep_their_names_when_another_node_made_of_them_is_kept()
+    {
+        var x = Image.Of(3, 5, 6);
+        var y = x.Conv(4, 3, bias: false);
+        var kernel = y.Inputs[1];
+        var graph = new Graph("both", y, new Reshape([4, 27], Kept: 0).Apply(kernel));
+        Assert.Equal(["conv1.weight"], graph.Parameters.Keys);
+        Assert.Equal(["conv1.weight"], graph.WithBatch(2).Parameters.Keys);
+    }
 }

@@ -195,6 +195,22 @@ public class EquivalenceTests
     }
 
     [Fact]
+    public void Response_normalisation_without_alpha_is_a_division()
+    {
+        var x = Random([1, 4, 2, 3], 1);
+        Check.Close([.. x.Data.Select(value => value / Math.Pow(2, 0.75))], Run(v => v[0].Lrn(5, alpha: 0, k: 2), x).Data, 1e-14, "x / k^beta");
+    }
+
+    [Fact]
+    public void The_window_of_response_normalisation_is_centred_and_cut_at_the_ends()
+    {
+        // All ones: each channel counts how many of its window there are. Even windows reach one channel further down.
+        var ones = new Values<double>([1, 5, 1, 1], [1, 1, 1, 1, 1]);
+        Check.Close([1 / 2.0, 1 / 2.5, 1 / 2.5, 1 / 2.5, 1 / 2.0], Run(v => v[0].Lrn(2 + 1, alpha: 1.5f, beta: 1), ones).Data, 1e-14, "window of 3");
+        Check.Close([1 / 2.0, 1 / 2.5, 1 / 3.0, 1 / 3.0, 1 / 2.5], Run(v => v[0].Lrn(4, alpha: 2, beta: 1), ones).Data, 1e-14, "window of 4");
+    }
+
+    [Fact]
     public void A_depthwise_convolution_with_a_box_is_average_pooling()
     {
         var (x, box) = (Random([2, 5, 6, 7], 1), new Values<double>([5, 1, 3, 3]));

@@ -19,6 +19,32 @@ public class TorchTests
     }
 
     [Fact]
+    public void Padding()
+    {
+        Agrees("convolution/reflect", x => x.Pad(new Padding(1, 2, 3, 1), PadMode.Reflect));
+        Agrees("convolution/replicate", x => x.Pad(new Padding(1, 2, 3, 1), PadMode.Replicate));
+        Agrees("convolution/circular", x => x.Pad(new Padding(1, 2, 3, 1), PadMode.Circular));
+    }
+
+    [Fact]
+    public void Deformable_convolution()
+    {
+        Agrees("deformable/hard", ["x", "offset", "mask"], x => x[0].DeformableConv(x[1], x[2], 4, (3, 2), stride: (2, 1), pad: (1, 0), dilation: (2, 1), groups: 2));
+        Agrees("deformable/v1", ["x", "offset"], x => x[0].DeformableConv(x[1], null, 2, 3, bias: false));
+    }
+
+    [Fact]
+    public void Resizing()
+    {
+        foreach (var (name, size) in new (string, Size)[] { ("up", (9, 7)), ("down", (3, 2)), ("same_ratio", (8, 10)) })
+        {
+            Agrees($"resizing/nearest_{name}", x => x.Resize(size, Interpolation.Nearest));
+            Agrees($"resizing/bilinear_{name}", x => x.Resize(size));
+            Agrees($"resizing/bilinear_corners_{name}", x => x.Resize(size, Interpolation.BilinearCorners));
+        }
+    }
+
+    [Fact]
     public void Pooling()
     {
         Agrees("pooling/max", x => x.MaxPool(3, stride: 2, pad: 1));
@@ -43,6 +69,14 @@ public class TorchTests
     }
 
     [Fact]
+    public void Local_response_normalisation()
+    {
+        Agrees("normalisation/lrn5", x => x.Lrn(5, alpha: 0.3f, k: 2));
+        Agrees("normalisation/lrn_alexnet", x => x.Lrn(5, alpha: 5e-4f, k: 2));
+        Agrees("normalisation/lrn3", x => x.Lrn(3, alpha: 1, beta: 0.5f));
+    }
+
+    [Fact]
     public void Elementwise()
     {
         Agrees("elementwise/relu", x => x.Relu());
@@ -63,6 +97,7 @@ public class TorchTests
     public void Losses()
     {
         Agrees("losses/plain", ["x", "targets"], x => x[0].SoftmaxCrossEntropy(x[1]), mean: true);
+        Agrees("losses/mse", ["x", "targets"], x => x[0].MeanSquareError(x[1]).Affine(1 / 3f).Sum(Axes.Batch).Reshape([1]), mean: true);
         Agrees("losses/smooth", ["x", "targets"], x => x[0].SoftmaxCrossEntropy(x[1].SmoothLabels(0.1f)), mean: true);
     }
 
