@@ -14,7 +14,7 @@ public sealed record SoftmaxCrossEntropy : Op
     {
         Require.Inputs(Name, inputs, 2, "logits and targets");
         if (inputs[0].Rank != 2) throw new ShapeException($"{Name}: takes logits [N, K], not {inputs[0]}");
-        Require.Same(Name, "the targets", inputs[1], inputs[0]);
+        Require.Same(Name, "the target", inputs[1], inputs[0]);
         return [inputs[0].Batch, 1];
     }
 

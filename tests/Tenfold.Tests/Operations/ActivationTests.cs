@@ -1,0 +1,59 @@
+using Xunit;
+
+namespace Tenfold.Tests;
+
+public class ActivationTests
+{
+    [Fact]
+    public void Values_at_and_around_the_corners()
+    {
+        double[] x = [-4, -3, -1, 0, 1, 3, 6, 7];
+        Each(x => x.Relu(), x, v => Math.Max(v, 0));
+        Each(x => x.Relu6(), x, v => Math.Clamp(v, 0, 6));
+        Each(x => x.LeakyRelu(0.25f), x, v => v > 0 ? v : v / 4);
+        Each(x => x.Sigmoid(), x, v => 1 / (1 + Math.Exp(-v)));
+        Each(x => x.Tanh(), x, Math.Tanh);
+        Each(x => x.Silu(), x, v => v / (1 + Math.Exp(-v)));
+        Each(x => x.HardSigmoid(), x, v => Math.Clamp(v / 6 + 0.5, 0, 1));
+        Each(x => x.HardSwish(), x, v => v * Math.Clamp(v / 6 + 0.5, 0, 1));
+
+        static void Each(Func<Node, Node> build, double[] x, Func<double, double> f) => Direct.Equal([.. x.Select(v => f(v))], Direct.Run(build, [1, x.Length], x));
+    }
+
+    [Fact]
+    public void Derivatives_at_the_corners()
+    {
+        Direct.Equal([0, 1], Direct.Gradient(x => x.Relu(), [1, 2], 0, 1));
+        Direct.Equal([0, 1, 0], Direct.Gradient(x => x.Relu6(), [1, 3], 0, 3, 6));
+        Direct.Equal([0, 1 / 6.0, 0], Direct.Gradient(x => x.HardSigmoid(), [1, 3], -3, 0, 3));
+        Direct.Equal([0, 0.5, 1], Direct.Gradient(x => x.HardSwish(), [1, 3], -3, 0, 3));
+        Direct.Equal([-0.5, 1], Direct.Gradient(x => x.LeakyRelu(-0.5f), [1, 2], -1, 1)); // y = 0.5 and 1: both above 0
+    }
+
+    [Fact]
+    public void Nothing_overflows()
+    {
+        Direct.Equal([0, 1], Direct.Run(x => x.Sigmoid(), [1, 2], -1e9, 1e9));
+        Direct.Equal([0, 1e9], Direct.Run(x => x.Silu(), [1, 2], -1e9, 1e9));
+        Direct.Equal([0, 1], Direct.Gradient(x => x.Silu(), [1, 2], -1e9, 1e9));
+        Direct.Equal([0.5, 0.5], Direct.Run(x => x.Softmax(), [1, 2], 1e300, 1e300));
+        Direct.Equal([1, 0], Direct.Run(x => x.Softmax(), [1, 2], 0, double.NegativeInfinity));
+        Direct.Equal([0, -2e9], Direct.Run(x => x.LogSoftmax(), [1, 2], 1e9, -1e9));
+    }
+
+    [Fact]
+    public void Softmax_is_over_the_channels_of_a_map_at_every_pixel()
+    {
+        var y = Direct.Run(x => x.Softmax(), [1, 2, 1, 2], 0, 1, Math.Log(3), 1);
+        Direct.Equal([0.25, 0.5, 0.75, 0.5], y);
+        Direct.Equal([.. y.Select(v => Math.Log(v))], Direct.Run(x => x.LogSoftmax(), [1, 2, 1, 2], 0, 1, Math.Log(3), 1));
+        Assert.Equal("softmax: takes a batch of channels or features, not 3", Direct.Refused(x => x.Softmax(), [3]));
+    }
+
+    [Fact]
+    public void Gradients()
+    {
+        foreach (var build in new Func<Node, Node>[] { x => x.LeakyRelu(-0.5f), x => x.Silu(), x => x.HardSwish(), x => x.Tanh(), x => x.Softmax(), x => x.LogSoftmax() })
+            Check.Op(build, [2, 5, 3, 2], Draws.Uniform(-4, 4));
+    }
+}
