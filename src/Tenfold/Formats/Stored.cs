@@ -47,8 +47,13 @@ internal static class Stored
             a.Size("stride", op.Stride), a.Padding("pad", op.Padding), a.Size("dilation", op.Dilation), a.Int("groups", op.Groups))),
         Op(new ConvolutionTranspose(1, 0, 1, 1, 0), (op, a) => new ConvolutionTranspose(
             a.Size("stride", op.Stride), a.Padding("pad", op.Padding), a.Size("dilation", op.Dilation), a.Int("groups", op.Groups), a.Size("extra", op.Extra))),
+        Op(new DeformableConvolution(1, 0, 1, 1, 1, false), (op, a) => new DeformableConvolution(
+            a.Size("stride", op.Stride), a.Padding("pad", op.Padding), a.Size("dilation", op.Dilation), a.Int("groups", op.Groups), a.Int("offset_groups", op.OffsetGroups), a.Flag("masked", op.Masked))),
+        Op(new DeformableSampling(new DeformableGrid(1, 1, 0, 1, 1)), (op, a) => new DeformableSampling(new DeformableGrid(
+            a.Size("kernel", op.Grid.Kernel), a.Size("stride", op.Grid.Stride), a.Padding("pad", op.Grid.Padding), a.Size("dilation", op.Grid.Dilation), a.Int("offset_groups", op.Grid.OffsetGroups)))),
         Op(new Linear()),
         Op(new BatchNorm(), (op, a) => new BatchNorm(a.Float("epsilon", op.Epsilon), a.Float("momentum", op.Momentum))),
+        Op(new Lrn(5, 1e-4f, 0.75f, 1), (op, a) => new Lrn(a.Int("size", op.Size), a.Float("alpha", op.Alpha), a.Float("beta", op.Beta), a.Float("k", op.K))),
         Op(new MaxPool(1, 1, 0, 1, false), (op, a) => new MaxPool(
             a.Size("kernel", op.Kernel), a.Size("stride", op.Stride), a.Padding("pad", op.Padding), a.Size("dilation", op.Dilation), a.Flag("ceil", op.CeilMode))),
         Op(new AvgPool(1, 1, 0, false, true), (op, a) => new AvgPool(
@@ -77,7 +82,10 @@ internal static class Stored
         Op(new Slice(1, 0, 1), (op, a) => new Slice(a.Int("axis", op.Axis), a.Int("start", op.Start), a.Int("length", op.Length))),
         Op(new Embed(1, 0, 0), (op, a) => new Embed(a.Int("axis", op.Axis), a.Int("before", op.Before), a.Int("after", op.After))),
         Op(new Reshape([1]), (op, a) => new Reshape(a.Shape("sizes", op.Sizes), a.Int("kept", op.Kept))),
-        Op(new Flatten()));
+        Op(new Flatten()),
+        Op(new Transpose(new Permutation(0, 1)), (op, a) => new Transpose(new Permutation(a.Whole("order", [.. Enumerable.Range(0, op.Order.Rank).Select(i => op.Order[i])])))),
+        Op(new Pad(0, PadMode.Zero), (op, a) => new Pad(a.Padding("pad", op.Padding), a.Choice("mode", op.Mode))),
+        Op(new Resize(1, Interpolation.Bilinear), (op, a) => new Resize(a.Size("size", op.Size), a.Choice("mode", op.Mode))));
 
     private static Stored<Op>.Line Op<T>(T first, Func<T, Attributes, Op>? pass = null) where T : Op => Stored<Op>.Of(first.Name, first, pass);
 

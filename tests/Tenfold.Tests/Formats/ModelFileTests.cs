@@ -114,7 +114,6 @@ public sealed class ModelFileTests : IDisposable
     public void A_golden_file_of_version_1_loads_and_is_written_again_to_the_same_bytes()
     {
         var golden = Path.Combine(AppContext.BaseDirectory, "Fixtures", "model-v1.safetensors");
-        if (Environment.GetEnvironmentVariable("TENFOLD_WRITE_GOLDEN") is { Length: > 0 } folder) ModelFile.Save(Small(), Path.Combine(folder, "model-v1.safetensors"));
         var path = Path.Combine(_folder, "again.safetensors");
         ModelFile.Save(ModelFile.Load(golden), path);
         Assert.Equal(File.ReadAllBytes(golden), File.ReadAllBytes(path));
