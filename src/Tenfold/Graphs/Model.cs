@@ -29,8 +29,6 @@ public sealed class Model
 
     /// <summary>What made it, as text by key: data set, epochs, seed, accuracy.</summary>
     public IReadOnlyDictionary<string, string> Provenance { get; init; } = new Dictionary<string, string>();
-
-    public Session Compile(RunOptions? options = null) => new(Graph, Weights, options);
 }
 
 /// <summary>How stored pixels in [0, 255] become a network's input: (pixel / 255 - mean) / deviation for each channel.</summary>

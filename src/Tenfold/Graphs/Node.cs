@@ -73,15 +73,6 @@ public sealed class Node
 
     public Graph ToGraph(string name) => new(name, this);
 
-    public static Node operator +(Node a, Node b) => new Add().Apply(a, b);
-
-    /// <summary>Elementwise product; a [n, c, 1, 1] operand is broadcast over the planes of the other.</summary>
-    public static Node operator *(Node a, Node b) => new Multiply().Apply(a, b);
-
-    public static Node operator *(float factor, Node x) => x.Affine(factor);
-
-    public static Node operator -(Node a, Node b) => a + b.Affine(-1);
-
     public override string ToString() => $"{Label}: {Op.Name} -> {Shape}";
 
     private Node Enter(string name) => new(Value, $"{_scope}{name}.");

@@ -93,6 +93,20 @@ internal static class Broadcasting
 
 public static partial class Verbs
 {
+    extension(Node)
+    {
+        /// <summary>Elementwise sum; sizes of 1 are broadcast.</summary>
+        public static Node operator +(Node a, Node b) => new Add().Apply(a, b);
+
+        /// <summary>Elementwise difference; sizes of 1 are broadcast.</summary>
+        public static Node operator -(Node a, Node b) => a + b.Affine(-1);
+
+        /// <summary>Elementwise product; a [n, c, 1, 1] operand is broadcast over the planes of the other.</summary>
+        public static Node operator *(Node a, Node b) => new Multiply().Apply(a, b);
+
+        public static Node operator *(float factor, Node x) => x.Affine(factor);
+    }
+
     /// <summary>factor x + offset.</summary>
     public static Node Affine(this Node x, float factor, float offset = 0) => factor == 1 && offset == 0 ? x : new Affine(factor, offset).Apply(x);
 }

@@ -64,3 +64,9 @@ public sealed class Session
         return true;
     }
 }
+
+public static partial class Verbs
+{
+    /// <summary>The model ready to run.</summary>
+    public static Session Compile(this Model model, RunOptions? options = null) => new(model.Graph, model.Weights, options);
+}
