@@ -63,9 +63,12 @@ public abstract record DerivativeOp : Op
 {
     protected abstract T Map<T>(T value, T dy) where T : struct, IBinaryFloatingPointIeee754<T>;
 
-    public sealed override Shape Infer(ReadOnlySpan<Shape> inputs) => inputs is [var value, var dy] && value == dy
-        ? dy
-        : throw new ShapeException($"{Name}: takes a value and a gradient of one shape");
+    public sealed override Shape Infer(ReadOnlySpan<Shape> inputs)
+    {
+        Require.Inputs(Name, inputs, 2, "a value and a gradient");
+        Require.Same(Name, "the gradient", inputs[1], inputs[0]);
+        return inputs[0];
+    }
 
     public sealed override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
     {

@@ -64,7 +64,9 @@ public sealed record Expand : Op
 
     public override Shape Infer(ReadOnlySpan<Shape> inputs)
     {
-        if (inputs is not [var x, var like] || x.Rank != like.Rank) throw new ShapeException($"{Name}: takes two inputs of one rank");
+        Require.Inputs(Name, inputs, 2, "x and what it is to be like");
+        var (x, like) = (inputs[0], inputs[1]);
+        if (x.Rank != like.Rank) throw new ShapeException($"{Name}: {x} and {like} differ in rank");
         for (var axis = 0; axis < x.Rank; axis++)
             if (x[axis] != like[axis] && x[axis] != 1) throw new ShapeException($"{Name}: {x} does not repeat to {like}");
         return like;

@@ -86,6 +86,42 @@ public class DeformableConvolutionTests
     }
 
     [Fact]
+    public void Whole_offsets_read_a_shifted_map() =>
+        Direct.Equal(Plain(new Padding(0, 2, 2, 0), 1, s_kernel), Moved((_, _) => (1, -1)));
+
+    [Fact]
+    public void Offsets_spread_the_taps_as_a_dilation_does() =>
+        Direct.Equal(Plain(2, 2, s_kernel), Moved((i, j) => (i - 1, j - 1)));
+
+    [Fact]
+    public void Offsets_turn_the_kernel() =>
+        // Tap p = (i - 1, j - 1) goes to (j - 1, 1 - i), so that place (a, b) is read by tap (2 - b, a).
+        Direct.Equal(Plain(1, 1, Rearranged(tap => (2 - tap % 3) * 3 + tap / 3)), Moved((i, j) => (j - 1 - (i - 1), 1 - i - (j - 1))), 1e-12);
+
+    [Fact]
+    public void A_fraction_of_a_pixel_is_a_bilinear_shift()
+    {
+        var x = Random(30);
+        double[] offset = [.. Enumerable.Repeat(0.25, 30), .. Enumerable.Repeat(0.625, 30)];
+        Direct.Equal(
+            Direct.Run(x => new Convolution(1, new Padding(0, 0, 1, 1), 1, 1).Apply(x), ([1, 1, 5, 6], x), ([1, 1, 2, 2], [0.75 * 0.375, 0.75 * 0.625, 0.25 * 0.375, 0.25 * 0.625])),
+            Direct.Run(x => new DeformableConvolution(1, 0, 1, 1, 1, Masked: false).Apply(x), ([1, 1, 5, 6], x), ([1, 1, 1, 1], [1]), ([1, 2, 5, 6], offset)));
+    }
+
+    [Fact]
+    public void A_mask_of_zero_takes_a_tap_out()
+    {
+        var mask = Enumerable.Range(0, 9 * 30).Select(i => i / 30 == 4 ? 0.0 : 1).ToArray();
+        var without = (double[])s_kernel.Clone();
+        for (var i = 4; i < without.Length; i += 9) without[i] = 0;
+        Direct.Equal(Moved((_, _) => (0.3, 0.4), without), Moved((_, _) => (0.3, 0.4), s_kernel, mask));
+    }
+
+    [Fact]
+    public void Offset_groups_with_equal_offsets_are_one_group() =>
+        Direct.Equal(Moved((i, j) => (0.3 * i, -0.2 * j)), Moved((i, j) => (0.3 * i, -0.2 * j), offsetGroups: 2));
+
+    [Fact]
     public void It_is_a_pointwise_convolution_of_its_samples()
     {
         var grid = new DeformableGrid((3, 2), (2, 1), (1, 0), (2, 1), 3);
@@ -126,6 +162,27 @@ public class DeformableConvolutionTests
         Assert.Equal("deformable conv: 3 channels do not divide into 2 offset groups", Direct.Refused(x => (op with { OffsetGroups = 2 }).Apply(x), [1, 3, 4, 4], [2, 3, 3, 3], [1, 36, 4, 4]));
         Assert.Equal("deformable conv: 12 offset channels do not divide into 2 for each of 3x3 taps", Direct.Refused(x => x[0].DeformableConv(x[1], null, 2, 3), [1, 3, 4, 4], [1, 12, 4, 4]));
         Assert.Contains("offset groups", Direct.Refused(x => (op with { OffsetGroups = int.MinValue }).Apply(x), [1, 3, 4, 4], [2, 3, 3, 3], [1, 18, 4, 4]));
+    }
+
+    private static readonly double[] s_kernel = Random(3 * 2 * 9);
+
+    private static double[] Rearranged(Func<int, int> from) => [.. Enumerable.Range(0, s_kernel.Length).Select(i => s_kernel[i / 9 * 9 + from(i % 9)])];
+
+    private static double[] Plain(Padding pad, Size dilation, double[] kernel) =>
+        Direct.Run(x => new Convolution(1, pad, dilation, 1).Apply(x), ([1, 2, 5, 6], Random(60)), ([3, 2, 3, 3], kernel));
+
+    // A 3x3 with padding 1 whose taps are moved alike at every pixel.
+    private static double[] Moved(Func<int, int, (double Down, double Right)> move, double[]? kernel = null, double[]? mask = null, int offsetGroups = 1)
+    {
+        var offset = from g in Enumerable.Range(0, offsetGroups)
+                     from tap in Enumerable.Range(0, 9)
+                     from way in new[] { move(tap / 3, tap % 3).Down, move(tap / 3, tap % 3).Right }
+                     from place in Enumerable.Range(0, 30)
+                     select way;
+        var op = new DeformableConvolution(1, 1, 1, 1, offsetGroups, Masked: mask is not null);
+        List<(Shape, double[])> inputs = [([1, 2, 5, 6], Random(60)), ([3, 2, 3, 3], kernel ?? s_kernel), ([1, 18 * offsetGroups, 5, 6], [.. offset])];
+        if (mask is not null) inputs.Add(([1, 9, 5, 6], mask));
+        return Direct.Run(x => op.Apply(x), [.. inputs]);
     }
 
     private static Node Grid1x1(Node[] x) => new DeformableSampling(new DeformableGrid(1, 1, 0, 1, 1)).Apply(x);
