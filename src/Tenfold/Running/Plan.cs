@@ -1,45 +1,134 @@
+using System.Diagnostics;
+using System.Text;
+
 namespace Tenfold;
 
-/// <summary>A graph compiled for fixed shapes: steps over buffers that were planned once. Running it allocates nothing.</summary>
-internal sealed class Plan
+/// <summary>A graph compiled for fixed shapes: steps over memory that was planned once. Running it allocates nothing.</summary>
+internal sealed partial class Plan
 {
-    private readonly Dictionary<Node, Values<float>> _values = [];
-    private readonly List<Action> _steps = [];
+    private const int Forever = int.MaxValue;
+
+    private readonly Team _team;
+    private readonly bool _frozen;
+    private readonly Dictionary<Node, List<Node>> _users = [];
+    private readonly HashSet<Node> _outputs;
+    private readonly Dictionary<(Node, Layout), Slot> _slots = [];
+    private readonly List<Slot> _all = [];
+    private readonly List<Step> _steps = [];
+    private readonly List<Step> _once = []; // run when the plan is made: what depends on frozen weights alone
+    private readonly Arena _arena;
+    private long _scratch;
 
     /// <param name="frozen">True for inference: the weights never change, so norms are folded and kernels packed once.
     /// False for training: <see cref="Parameter"/> may be written between runs.</param>
     public Plan(Graph graph, Weights weights, Team team, bool frozen)
     {
-        _ = (team, frozen);
-        Graph = graph;
-        foreach (var input in graph.Inputs) _values[input] = new Values<float>(input.Shape);
-        foreach (var (name, node) in graph.Parameters) _values[node] = Values<float>.From(weights[name]);
+        (Graph, _team, _frozen) = (graph, team, frozen);
+        _outputs = [.. graph.Outputs];
         foreach (var node in graph.Nodes)
-        {
-            if (_values.ContainsKey(node)) continue;
-            var output = _values[node] = new Values<float>(node.Shape);
-            var inputs = node.Inputs.Select(input => _values[input]).ToArray();
-            _steps.Add(() =>
+            foreach (var input in node.Inputs)
             {
-                Array.Clear(output.Data);
-                node.Op.Define<float>(inputs, output);
-            });
-        }
+                if (!_users.TryGetValue(input, out var users)) _users[input] = users = [];
+                users.Add(node);
+            }
+
+        foreach (var input in graph.Inputs) Keep(New(input, Layout.Plain)).Last = -1;
+        foreach (var parameter in graph.Parameters.Values) Keep(New(parameter, Layout.Plain));
+        Fuse();
+        foreach (var node in graph.Nodes)
+            if (node.Op is not Leaf) Lower(node);
+        foreach (var output in graph.Outputs) Keep(Get(output, Layout.Plain));
+
+        _arena = new Arena(_all);
+        foreach (var (name, node) in graph.Parameters) weights[name].Span.CopyTo(_slots[(node, Layout.Plain)].Span);
+        _team.Run(_once, _scratch);
     }
 
     public Graph Graph { get; }
 
+    public IReadOnlyList<Step> Steps => _steps;
+
+    /// <summary>Bytes of the arena.</summary>
+    public long Bytes => _arena.Size * sizeof(float);
+
     /// <summary>Where input i is written before a run, row-major.</summary>
-    public Span<float> Input(int index) => _values[Graph.Inputs[index]].Data;
+    public Span<float> Input(int index) => _slots[(Graph.Inputs[index], Layout.Plain)].Span;
 
     /// <summary>Output i after a run, row-major.</summary>
-    public ReadOnlySpan<float> Output(int index) => _values[Graph.Outputs[index]].Data;
+    public ReadOnlySpan<float> Output(int index) => _slots[(Graph.Outputs[index], Layout.Plain)].Span;
 
     /// <summary>The plan's own copy of a parameter, row-major.</summary>
-    public Span<float> Parameter(string name) => _values[Graph.Parameters[name]].Data;
+    public Span<float> Parameter(string name) => _slots[(Graph.Parameters[name], Layout.Plain)].Span;
 
-    public void Run()
+    public void Run() => _team.Run(_steps, _scratch);
+
+    /// <summary>The median time of each step over some runs.</summary>
+    public IReadOnlyList<(Step Step, double Seconds)> Profile(int runs)
     {
-        foreach (var step in _steps) step();
+        var times = new double[_steps.Count][];
+        for (var i = 0; i < times.Length; i++) times[i] = new double[runs];
+        for (var run = 0; run < runs; run++)
+            for (var i = 0; i < times.Length; i++)
+            {
+                var start = Stopwatch.GetTimestamp();
+                _team.Run(_steps.GetRange(i, 1), _scratch);
+                times[i][run] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            }
+
+        return [.. _steps.Zip(times, (step, all) => (step, all.Order().ElementAt(runs / 2)))];
+    }
+
+    /// <summary>The steps, a line each.</summary>
+    public string Explain()
+    {
+        var text = new StringBuilder();
+        text.AppendLine($"{Graph.Name}: {_steps.Count} steps, {Bytes / 1024.0 / 1024.0:f1} MB for values and weights, {_team.Threads} threads, {Kernels.Simd.Width}-bit kernels");
+        var width = Math.Min(60, _steps.Count == 0 ? 0 : _steps.Max(step => step.Name.Length));
+        foreach (var step in _steps) text.AppendLine($"  {step.Name.PadRight(width)}  {step.Kernel}");
+        return text.ToString();
+    }
+
+    /// <summary>The value in the layout asked for; a step that converts it is added when it is not there.</summary>
+    private Slot Get(Node node, Layout layout)
+    {
+        if (_slots.TryGetValue((node, layout), out var slot)) return slot;
+        var other = _slots[(node, layout == Layout.Plain ? Layout.Blocked : Layout.Plain)];
+        slot = New(node, layout);
+        Convert(node, other, slot);
+        return slot;
+    }
+
+    /// <summary>The value as it is, in whichever layout.</summary>
+    private Slot Any(Node node) => _slots.TryGetValue((node, Layout.Blocked), out var slot) ? slot : _slots[(node, Layout.Plain)];
+
+    /// <summary>Where the node's value goes.</summary>
+    private Slot New(Node node, Layout layout) => _slots[(node, layout)] = Memory(node.Shape, layout);
+
+    private Slot Memory(Shape shape, Layout layout)
+    {
+        var slot = new Slot(shape, layout);
+        _all.Add(slot);
+        return slot;
+    }
+
+    /// <summary>Plain floats that are no node's value: packed weights, partial sums.</summary>
+    private Slot Floats(long count) => Memory([checked((int)count)], Layout.Plain);
+
+    private static Slot Keep(Slot slot)
+    {
+        (slot.First, slot.Last) = (-1, Forever);
+        return slot;
+    }
+
+    private void Add(string name, string kernel, int items, Slot[] reads, Slot[] writes, Work work, long scratch = 0)
+    {
+        foreach (var slot in reads.Concat(writes))
+        {
+            slot.First = Math.Min(slot.First, _steps.Count);
+            slot.Last = Math.Max(slot.Last, _steps.Count);
+        }
+
+        _scratch = Math.Max(_scratch, scratch);
+        _steps.Add(new Step(name, kernel, items, work));
     }
 }

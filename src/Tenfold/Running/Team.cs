@@ -1,18 +1,163 @@
+using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
+
 namespace Tenfold;
 
 /// <summary>Threads that work together on one thing after another: fork, run every item once, join.</summary>
-/// <remarks>Which thread runs an item is left to chance; what an item computes must not depend on it.</remarks>
-internal sealed class Team
+/// <remarks>
+/// <para>Which thread runs an item is left to chance; what an item computes must not depend on it.</para>
+/// <para>A fork costs a microsecond or two: the workers spin for a short while after the last item before they go to sleep.</para>
+/// <para>Teams are shared: all plans of the same number of threads take turns on one, so several sessions never oversubscribe the machine.</para>
+/// </remarks>
+internal sealed unsafe class Team
 {
-    private Team(int threads) => Threads = threads;
+    private const int Spins = 4000; // about 50 microseconds before a worker sleeps
 
-    public int Threads { get; }
+    private static readonly ConcurrentDictionary<int, Team> s_teams = [];
 
-    public static Team Of(int threads) => threads >= 1 ? new Team(threads) : throw new ArgumentOutOfRangeException(nameof(threads), threads, "at least one thread");
+    private readonly Lock _turn = new();
+    private readonly float[][] _scratch;
+    private readonly Worker[] _workers;
 
-    /// <summary>Runs <paramref name="work"/> for every item in [0, items).</summary>
-    public void Run(int items, Action<int> work)
+    // The current fork. _claim holds its number in the upper half and the next item in the lower, so that a late worker cannot take an item
+    // of a fork that it has not seen.
+    private Step? _step;
+    private int _items;
+    private long _claim;
+    private int _done;
+    private ExceptionDispatchInfo? _fault;
+
+    private Team(int threads)
     {
-        for (var item = 0; item < items; item++) work(item);
+        _scratch = new float[threads][];
+        Array.Fill(_scratch, []);
+        _workers = new Worker[threads - 1];
+        for (var i = 0; i < _workers.Length; i++) _workers[i] = new Worker(this, i + 1);
+    }
+
+    public int Threads => _scratch.Length;
+
+    public static Team Of(int threads) => threads is >= 1 and <= 1024
+        ? s_teams.GetOrAdd(threads, count => new Team(count))
+        : throw new ArgumentOutOfRangeException(nameof(threads), threads, "threads: at least 1 and at most 1024");
+
+    /// <summary>Runs the steps in order, each with all its items, while no other plan runs on this team.</summary>
+    /// <param name="scratch">Floats of scratch memory that every thread needs.</param>
+    public void Run(IReadOnlyList<Step> steps, long scratch)
+    {
+        lock (_turn)
+        {
+            for (var i = 0; i < _scratch.Length; i++)
+                if (_scratch[i].Length < scratch + 16) _scratch[i] = GC.AllocateUninitializedArray<float>(checked((int)scratch + 16), pinned: true);
+            for (var i = 0; i < steps.Count; i++) Run(steps[i]);
+        }
+    }
+
+    private void Run(Step step)
+    {
+        if (step.Items == 1 || Threads == 1)
+        {
+            for (var item = 0; item < step.Items; item++) step.Work(item, Scratch(0));
+            return;
+        }
+
+        (_step, _items) = (step, step.Items);
+        Volatile.Write(ref _done, 0);
+        var fork = ((_claim >> 32) + 1) << 32;
+        Volatile.Write(ref _claim, fork);
+        Interlocked.MemoryBarrier();
+        foreach (var worker in _workers) worker.Wake();
+        Take(0);
+        var spinner = new SpinWait();
+        while (Volatile.Read(ref _done) < step.Items) spinner.SpinOnce(sleep1Threshold: -1);
+        if (_fault is not { } fault) return;
+        _fault = null;
+        fault.Throw();
+    }
+
+    // Works on items of the current fork until none is left.
+    private void Take(int thread)
+    {
+        while (true)
+        {
+            var claim = Volatile.Read(ref _claim);
+            var (step, items, item) = (_step, _items, (int)claim);
+            if (item >= items) return;
+            if (Interlocked.CompareExchange(ref _claim, claim + 1, claim) != claim) continue;
+            try
+            {
+                step!.Work(item, Scratch(thread));
+            }
+            catch (Exception exception)
+            {
+                _fault = ExceptionDispatchInfo.Capture(exception);
+            }
+
+            Interlocked.Increment(ref _done);
+        }
+    }
+
+    // Aligned to 64 bytes.
+    private float* Scratch(int thread)
+    {
+        if (_scratch[thread].Length == 0) return null;
+        var start = (nuint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_scratch[thread]));
+        return (float*)((start + 63) & ~(nuint)63);
+    }
+
+    private sealed class Worker
+    {
+        private readonly Team _team;
+        private readonly int _index;
+        private readonly object _bell = new();
+        private bool _asleep;
+
+        public Worker(Team team, int index)
+        {
+            (_team, _index) = (team, index);
+            new Thread(Live) { IsBackground = true, Name = $"tenfold worker {index}" }.Start();
+        }
+
+        public void Wake()
+        {
+            if (!Volatile.Read(ref _asleep)) return;
+            lock (_bell) Monitor.Pulse(_bell);
+        }
+
+        private void Live()
+        {
+            long seen = 0;
+            while (true)
+            {
+                for (var spin = 0; Volatile.Read(ref _team._claim) >> 32 == seen; spin++)
+                {
+                    if (spin < Spins) Thread.SpinWait(4);
+                    else Sleep(seen);
+                }
+
+                seen = Volatile.Read(ref _team._claim) >> 32;
+                _team.Take(_index);
+            }
+        }
+
+        // A fork that begins after the flag is up rings the bell, one that began before is seen; so none is slept through.
+        private void Sleep(long seen)
+        {
+            lock (_bell)
+            {
+                Volatile.Write(ref _asleep, true);
+                Interlocked.MemoryBarrier();
+                while (Volatile.Read(ref _team._claim) >> 32 == seen) Monitor.Wait(_bell);
+                Volatile.Write(ref _asleep, false);
+            }
+        }
     }
 }
+
+/// <summary>What one step does for one item, with scratch memory of the thread that runs it.</summary>
+internal unsafe delegate void Work(int item, float* scratch);
+
+/// <summary>One step of a plan: work that falls into independent items.</summary>
+/// <param name="Name">The node or nodes that it computes.</param>
+/// <param name="Kernel">How, and why so.</param>
+internal sealed record Step(string Name, string Kernel, int Items, Work Work);

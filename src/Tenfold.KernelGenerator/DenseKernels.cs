@@ -1,0 +1,163 @@
+using System.Linq;
+using System.Text;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Text;
+
+namespace Tenfold.KernelGenerator;
+
+/// <summary>Writes the two micro-kernels of dense convolution, unrolled for every tile size and vector width.</summary>
+/// <remarks>
+/// The JIT keeps accumulators in registers only while each is a local variable of its own in a method that calls nothing, so
+/// such a method is needed for every tile: too many and too alike to write by hand.
+/// </remarks>
+[Generator]
+public sealed class DenseKernels : IIncrementalGenerator
+{
+    // Registers allow 28 accumulators of 512 bits (32 registers) and 12 of 256 or 128 bits (16 registers).
+    // (class, vector type, accumulators, vectors of a tile)
+    private static readonly (string Name, string Vector, int Lanes, int Accumulators, int[] Vectors)[] s_widths =
+    {
+        ("Dense512", "Vector512", 16, 28, new[] { 1, 2 }),
+        ("Dense256", "Vector256", 8, 12, new[] { 2 }),
+        ("Dense128", "Vector128", 4, 12, new[] { 2 }),
+    };
+
+    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
+    {
+        foreach (var width in s_widths)
+            output.AddSource(width.Name + ".g.cs", SourceText.From(Class(width.Name, width.Vector, width.Lanes, width.Accumulators, width.Vectors), Encoding.UTF8));
+    });
+
+    private static string Class(string name, string vector, int lanes, int accumulators, int[] vectors)
+    {
+        var code = new StringBuilder();
+        code.AppendLine("#nullable enable");
+        code.AppendLine("using System.Runtime.CompilerServices;");
+        code.AppendLine("using System.Runtime.Intrinsics;");
+        code.AppendLine("namespace Tenfold.Kernels;");
+        code.AppendLine($"/// <summary>Dense convolution on {vector}: tiles of up to {accumulators} accumulators.</summary>");
+        code.AppendLine($"internal static unsafe class {name}");
+        code.AppendLine("{");
+        foreach (var v in vectors)
+        {
+            for (var pixels = 1; pixels <= accumulators / v; pixels++) Tile(code, vector, lanes, pixels, v);
+            code.AppendLine($"    /// <summary>By the number of pixels, less 1: tiles of {v} vectors.</summary>");
+            code.AppendLine($"    public static readonly delegate*<in DenseTile, void>[] Tiles{v} = [{string.Join(", ", Enumerable.Range(1, accumulators / v).Select(p => $"&Tile{p}x{v}"))}];");
+        }
+
+        var perChannel = 16 / lanes < 2 ? 1 : 2; // vectors of output channels in an outer product
+        var most = lanes == 16 ? 16 : accumulators / perChannel;
+        for (var channels = 1; channels <= most; channels++) Outer(code, vector, lanes, channels, perChannel);
+        code.AppendLine("    /// <summary>By the number of input channels, less 1.</summary>");
+        code.AppendLine($"    public static readonly delegate*<in DenseOuter, void>[] Outers = [{string.Join(", ", Enumerable.Range(1, most).Select(r => $"&Outer{r}"))}];");
+        code.AppendLine("}");
+        return code.ToString();
+    }
+
+    // y[p][v] = sum over k of x[p][k] w[k][v], the k in blocks of consecutive channels.
+    private static void Tile(StringBuilder code, string vector, int lanes, int pixels, int vectors)
+    {
+        code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        code.AppendLine($"    private static void Tile{pixels}x{vectors}(in DenseTile t)");
+        code.AppendLine("    {");
+        code.AppendLine("        var x = t.X;");
+        code.AppendLine("        var w = t.W;");
+        code.AppendLine("        var block = t.Blocks;");
+        code.AppendLine("        var step = t.WStep;");
+        code.AppendLine("        var end = block + t.Count;");
+        for (var v = 0; v < vectors; v++) code.AppendLine($"        var b{v} = {vector}.Load(t.Bias + {v * lanes});");
+        for (var p = 0; p < pixels; p++)
+            code.AppendLine($"        {string.Join(" ", Enumerable.Range(0, vectors).Select(v => $"var a{p}_{v} = b{v};"))}");
+        code.AppendLine("        for (; block < end; block++)");
+        code.AppendLine("        {");
+        code.AppendLine("            var s = x + block->Offset;");
+        code.AppendLine("            var n = block->Channels;");
+        code.AppendLine("            do");
+        code.AppendLine("            {");
+        for (var v = 0; v < vectors; v++) code.AppendLine($"                var w{v} = {vector}.Load(w + {v * lanes});");
+        for (var p = 0; p < pixels; p++)
+        {
+            if (vectors == 1)
+            {
+                code.AppendLine($"                a{p}_0 = {vector}.FusedMultiplyAdd({vector}.Create(s[{p * 16}]), w0, a{p}_0);");
+                continue;
+            }
+
+            code.AppendLine($"                var x{p} = {vector}.Create(s[{p * 16}]);");
+            for (var v = 0; v < vectors; v++) code.AppendLine($"                a{p}_{v} = {vector}.FusedMultiplyAdd(x{p}, w{v}, a{p}_{v});");
+        }
+
+        code.AppendLine("                s++;");
+        code.AppendLine("                w += step;");
+        code.AppendLine("            }");
+        code.AppendLine("            while (--n != 0);");
+        code.AppendLine("        }");
+        code.AppendLine("        var add = t.Add;");
+        code.AppendLine("        if (add != null)");
+        code.AppendLine("        {");
+        for (var p = 0; p < pixels; p++)
+        {
+            for (var v = 0; v < vectors; v++) code.AppendLine($"            a{p}_{v} += {vector}.Load(add{(v == 0 ? "" : lanes == 16 ? $" + {v} * t.YVector" : $" + {v * lanes}")});");
+            if (p + 1 < pixels) code.AppendLine("            add += t.YPixel;");
+        }
+
+        code.AppendLine("        }");
+        code.AppendLine($"        var low = {vector}.Create(t.Low);");
+        code.AppendLine($"        var high = {vector}.Create(t.High);");
+        code.AppendLine("        var y = t.Y;");
+        for (var p = 0; p < pixels; p++)
+        {
+            // The bound comes first: the instruction gives its second operand when one is not a number, so NaN stays NaN.
+            for (var v = 0; v < vectors; v++)
+                code.AppendLine($"        {vector}.MinNative(high, {vector}.MaxNative(low, a{p}_{v})).Store(y{(v == 0 ? "" : lanes == 16 ? $" + {v} * t.YVector" : $" + {v * lanes}")});");
+            if (p + 1 < pixels) code.AppendLine("        y += t.YPixel;");
+        }
+
+        code.AppendLine("    }");
+    }
+
+    // sum[c][o] += x[pixel][c] dy[pixel][o] over rows of pixels.
+    private static void Outer(StringBuilder code, string vector, int lanes, int channels, int vectors)
+    {
+        code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        code.AppendLine($"    private static void Outer{channels}(in DenseOuter t)");
+        code.AppendLine("    {");
+        code.AppendLine("        var sum = t.Sum;");
+        for (var c = 0; c < channels; c++)
+            code.AppendLine($"        {string.Join(" ", Enumerable.Range(0, vectors).Select(v => $"var a{c}_{v} = {vector}.Load(sum + {c * 16 + v * lanes});"))}");
+        code.AppendLine("        var xRow = t.X;");
+        code.AppendLine("        var dyRow = t.Dy;");
+        code.AppendLine("        var (rows, pixels) = (t.Rows, t.Pixels);");
+        code.AppendLine("        do");
+        code.AppendLine("        {");
+        code.AppendLine("            var x = xRow;");
+        code.AppendLine("            var dy = dyRow;");
+        code.AppendLine("            var n = pixels;");
+        code.AppendLine("            do");
+        code.AppendLine("            {");
+        for (var v = 0; v < vectors; v++) code.AppendLine($"                var d{v} = {vector}.Load(dy + {v * lanes});");
+        for (var c = 0; c < channels; c++)
+        {
+            if (vectors == 1)
+            {
+                code.AppendLine($"                a{c}_0 = {vector}.FusedMultiplyAdd({vector}.Create(x[{c}]), d0, a{c}_0);");
+                continue;
+            }
+
+            code.AppendLine($"                var x{c} = {vector}.Create(x[{c}]);");
+            for (var v = 0; v < vectors; v++) code.AppendLine($"                a{c}_{v} = {vector}.FusedMultiplyAdd(x{c}, d{v}, a{c}_{v});");
+        }
+
+        code.AppendLine("                x += 16;");
+        code.AppendLine("                dy += 16;");
+        code.AppendLine("            }");
+        code.AppendLine("            while (--n != 0);");
+        code.AppendLine("            xRow += t.XRow;");
+        code.AppendLine("            dyRow += t.DyRow;");
+        code.AppendLine("        }");
+        code.AppendLine("        while (--rows != 0);");
+        for (var c = 0; c < channels; c++)
+            for (var v = 0; v < vectors; v++) code.AppendLine($"        a{c}_{v}.Store(sum + {c * 16 + v * lanes});");
+        code.AppendLine("    }");
+    }
+}

@@ -1,0 +1,130 @@
+using System.Runtime.Intrinsics;
+
+namespace Tenfold.Kernels;
+
+/// <summary>A run of input channels that lie side by side in memory, relative to a tile's first pixel, in floats.</summary>
+internal struct DenseBlock
+{
+    public int Offset;
+    public int Channels;
+}
+
+/// <summary>
+/// One tile of a dense convolution: a few neighbouring pixels of one or two blocks of 16 output channels.
+/// <code>
+///             w[k]: | o0 o1 ... o15 |          a row of weights per k
+/// x[pixel 0][k] *   | a  a  ... a   |          every accumulator is a register
+/// x[pixel 1][k] *   | a  a  ... a   |
+/// </code>
+/// Pixels lie 16 floats apart in x whatever the convolution's stride, because rows are gathered with their columns split by phase.
+/// </summary>
+internal unsafe struct DenseTile
+{
+    public float* X;
+    public float* W;
+    public float* Y;
+
+    /// <summary>Added before the bounds are applied, laid out as <see cref="Y"/>; null for nothing.</summary>
+    public float* Add;
+
+    public float* Bias;
+    public DenseBlock* Blocks;
+    public int Count;
+
+    /// <summary>Floats from one k to the next in <see cref="W"/>.</summary>
+    public int WStep;
+
+    /// <summary>Floats from one pixel to the next in <see cref="Y"/>.</summary>
+    public int YPixel;
+
+    /// <summary>Floats from one block of output channels to the next in <see cref="Y"/>.</summary>
+    public int YVector;
+
+    /// <summary>Bounds of the result: 0 and infinity for ReLU.</summary>
+    public float Low;
+    public float High;
+}
+
+/// <summary>The share of some rows of pixels in the gradient of up to 16 x 16 weights: sums of outer products.</summary>
+internal unsafe struct DenseOuter
+{
+    public float* X;
+    public float* Dy;
+
+    /// <summary>[input channel][16 output channels], read and written.</summary>
+    public float* Sum;
+
+    public int XRow;
+    public int DyRow;
+    public int Rows;
+    public int Pixels;
+}
+
+/// <summary>Which of the generated micro-kernels this machine runs, and in what tiles.</summary>
+internal static unsafe class Dense
+{
+    /// <summary>Channels in a block of the internal layout: one 512-bit vector, two of 256 bits, four of 128.</summary>
+    public const int Block = 16;
+
+    /// <summary>How many blocks of output channels a tile may have.</summary>
+    public static readonly int MaxBlocks = Simd.Width == 512 ? 2 : 1;
+
+    /// <summary>The most pixels a tile of so many blocks may have.</summary>
+    public static int MaxPixels(int blocks) => Simd.Width == 512 ? 28 / blocks : 6;
+
+    /// <summary>The most input channels of an outer product.</summary>
+    public static readonly int MaxChannels = Simd.Width == 512 ? 16 : 6;
+
+    public static void Tile(ref DenseTile tile, int pixels, int blocks)
+    {
+        switch (Simd.Width)
+        {
+            case 512:
+                (blocks == 1 ? Dense512.Tiles1 : Dense512.Tiles2)[pixels - 1](tile);
+                break;
+            case 256:
+                Dense256.Tiles2[pixels - 1](tile);
+                break;
+            default: // a block is two tiles of 8 lanes
+                Dense128.Tiles2[pixels - 1](tile);
+                var half = tile;
+                half.W += 8;
+                half.Y += 8;
+                half.Bias += 8;
+                if (half.Add != null) half.Add += 8;
+                Dense128.Tiles2[pixels - 1](half);
+                break;
+        }
+    }
+
+    public static void Outer(ref DenseOuter outer, int channels)
+    {
+        switch (Simd.Width)
+        {
+            case 512:
+                Dense512.Outers[channels - 1](outer);
+                break;
+            case 256:
+                Dense256.Outers[channels - 1](outer);
+                break;
+            default:
+                Dense128.Outers[channels - 1](outer);
+                var half = outer;
+                half.Dy += 8;
+                half.Sum += 8;
+                Dense128.Outers[channels - 1](half);
+                break;
+        }
+    }
+}
+
+/// <summary>What the CPU can do. The one place that asks.</summary>
+internal static class Simd
+{
+    /// <summary>512, 256 or 128: the vector width of the dense micro-kernels in bits. All other kernels are written on
+    /// <see cref="System.Numerics.Vector{T}"/>, which is as wide as the runtime makes it, at most a block.</summary>
+    /// <remarks><c>TENFOLD_SIMD</c> asks for a narrower one, for tests.</remarks>
+    public static readonly int Width = Math.Min(
+        Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128,
+        int.TryParse(Environment.GetEnvironmentVariable("TENFOLD_SIMD"), out var asked) && asked is 128 or 256 or 512 ? asked : 512);
+}

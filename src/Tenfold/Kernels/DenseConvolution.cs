@@ -1,0 +1,211 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Tenfold.Kernels;
+
+/// <summary>A convolution or transposed convolution of any kernel, stride, padding, dilation and groups as tiles of one micro-kernel.</summary>
+/// <remarks>
+/// <para>Work is cut into items: a sample (or a strip of its rows), gathered once into scratch, for all output channels or a share of them.</para>
+/// <para>A tile's sum runs over a list of runs of input channels, one per tap and channel block, so groups are shorter lists and
+/// nothing else. Where a group is smaller than a block, a tile also multiplies by the zeros between the groups.</para>
+/// </remarks>
+internal sealed unsafe class DenseConvolution
+{
+    private const int ScratchFloats = 48 * 1024; // 192 KB: with the weights of a tile well within the second-level cache
+
+    private readonly DenseShape _shape;
+    private readonly Phase[] _phases;
+    private readonly int _tileGroups;
+
+    public DenseConvolution(DenseShape shape)
+    {
+        _shape = shape;
+        var tiles = new List<(int Block, int Blocks)>();
+        for (var block = 0; block < shape.OutBlocks;)
+        {
+            var blocks = Math.Min(Dense.MaxBlocks, shape.OutBlocks - block);
+            if (blocks > 1 && Range(block, 1) != Range(block + 1, 1)) blocks = 1;
+            tiles.Add((block, blocks));
+            block += blocks;
+        }
+
+        var phases = new List<Phase>();
+        foreach (var rows in shape.Pointwise ? [new Geometry(1, 1, 0, 1, [0], [0])] : shape.Rows)
+            foreach (var columns in shape.Pointwise ? [new Geometry(shape.OutPlane.Area, 1, 0, 1, [0], [0])] : shape.Columns)
+                phases.Add(new Phase(rows, columns));
+
+        long packed = 0;
+        foreach (var phase in phases)
+        {
+            phase.Gather = new Gather(phase.Rows, phase.Columns, shape.InPlane.Height, shape.InPlane.Width, shape.InBlocks);
+            // As many rows as fit the scratch, but enough strips that a small batch still keeps several threads busy.
+            var strip = shape.Pointwise ? Math.Clamp(ScratchFloats / (shape.InBlocks * Dense.Block), 28, 1 << 20) : phase.Rows.Count;
+            var length = shape.Pointwise ? phase.Columns.Count : phase.Rows.Count;
+            while (!shape.Pointwise && strip > 1 && phase.Gather.Size(strip) > ScratchFloats) strip = (strip + 1) / 2;
+            while (strip > (shape.Pointwise ? 56 : 4) && shape.Batch * phases.Count * ((length + strip - 1) / strip) < 8) strip = (strip + 1) / 2;
+            phase.Strip = Math.Min(strip, length);
+            phase.Strips = (length + phase.Strip - 1) / phase.Strip;
+            phase.First = Items;
+            Items += shape.Batch * phase.Strips;
+            Scratch = Math.Max(Scratch, shape.Pointwise ? 0 : phase.Gather.Size(phase.Strip));
+            foreach (var (block, blocks) in tiles)
+            {
+                var tile = new Tile(block, blocks, packed, Runs(phase, block, blocks), shape.Pointwise ? (long)shape.InPlane.Area * Dense.Block : phase.Gather.Plane(phase.Strip));
+                packed += (long)tile.Depth * blocks * Dense.Block;
+                phase.Tiles.Add(tile);
+            }
+        }
+
+        _phases = [.. phases];
+        _tileGroups = Items >= 8 ? 1 : Math.Min(tiles.Count, 8 / Items);
+        Items *= _tileGroups;
+        PackItems = _phases.Sum(phase => phase.Tiles.Count);
+        PackedSize = packed;
+    }
+
+    /// <summary>Into how many pieces the work falls; each may run on any thread.</summary>
+    public int Items { get; }
+
+    /// <summary>Floats of scratch memory that an item needs.</summary>
+    public long Scratch { get; }
+
+    /// <summary>Floats of packed weights.</summary>
+    public long PackedSize { get; }
+
+    public int PackItems { get; }
+
+    /// <summary>Packs the weights of tile <paramref name="item"/>: for each k a row of the tile's output channels.</summary>
+    /// <param name="scale">A factor per output channel, or null.</param>
+    public void Pack(int item, float* kernel, float* scale, float* packed)
+    {
+        var phase = 0;
+        for (; item >= _phases[phase].Tiles.Count; phase++) item -= _phases[phase].Tiles.Count;
+        var (rows, columns, tile) = (_phases[phase].Rows, _phases[phase].Columns, _phases[phase].Tiles[item]);
+        var width = tile.Blocks * Dense.Block;
+        var w = packed + tile.Weights;
+        foreach (var run in tile.Runs)
+        {
+            var tap = rows.Taps[run.I] * _shape.KernelSize.Width + columns.Taps[run.J];
+            for (var c = run.Channel; c < run.Channel + run.Channels; c++)
+                for (var v = 0; v < width; v++)
+                {
+                    var o = tile.Block * Dense.Block + v;
+                    var at = o < _shape.Out ? _shape.Weight(o, c) : -1;
+                    *w++ = at < 0 ? 0 : scale == null ? kernel[at + tap] : kernel[at + tap] * scale[o];
+                }
+        }
+    }
+
+    /// <param name="bias">A number per output channel, a multiple of 16 long.</param>
+    /// <param name="add">Laid out as y and added before the bounds; or null.</param>
+    public void Run(int item, float* x, float* packed, float* bias, float* add, float low, float high, float* y, float* scratch)
+    {
+        var (work, share) = Math.DivRem(item, _tileGroups);
+        var p = _phases.Length - 1;
+        while (work < _phases[p].First) p--;
+        var phase = _phases[p];
+        var (n, strip) = Math.DivRem(work - phase.First, phase.Strips);
+        var from = strip * phase.Strip;
+
+        x += (long)n * _shape.InBlocks * _shape.InPlane.Area * Dense.Block;
+        var (rows, columns, rowStep) = (Math.Min(phase.Strip, phase.Rows.Count - from), phase.Columns.Count, phase.Rows.InStride * phase.Gather.Row);
+        if (_shape.Pointwise)
+        {
+            (rows, columns) = (1, Math.Min(phase.Strip, columns - from));
+            x += (long)from * Dense.Block;
+        }
+        else
+        {
+            phase.Gather.Fill(x, from, rows, scratch, phase.Gather.Plane(phase.Strip));
+            x = scratch;
+        }
+
+        var (outPlane, outWidth) = (_shape.OutPlane.Area * Dense.Block, _shape.OutPlane.Width * Dense.Block);
+        var first = (long)n * _shape.OutBlocks * outPlane + (_shape.Pointwise
+            ? (long)from * Dense.Block
+            : (long)(phase.Rows.OutStart + from * phase.Rows.OutStride) * outWidth + phase.Columns.OutStart * Dense.Block);
+        var begin = phase.Tiles.Count * share / _tileGroups;
+        var end = phase.Tiles.Count * (share + 1) / _tileGroups;
+        for (var t = begin; t < end; t++)
+        {
+            var tile = phase.Tiles[t];
+            var kernel = new DenseTile
+            {
+                W = packed + tile.Weights,
+                Bias = bias + tile.Block * Dense.Block,
+                Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(tile.Offsets)), // pinned
+                Count = tile.Offsets.Length,
+                WStep = tile.Blocks * Dense.Block,
+                YPixel = phase.Columns.OutStride * Dense.Block,
+                YVector = outPlane,
+                Low = low,
+                High = high,
+            };
+            var segments = (columns + Dense.MaxPixels(tile.Blocks) - 1) / Dense.MaxPixels(tile.Blocks);
+            for (var row = 0; row < rows; row++)
+            {
+                var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth;
+                for (var segment = 0; segment < segments; segment++)
+                {
+                    var column = columns * segment / segments;
+                    var pixels = columns * (segment + 1) / segments - column;
+                    kernel.X = x + (long)row * rowStep + column * Dense.Block;
+                    kernel.Y = y + at + (long)column * kernel.YPixel;
+                    kernel.Add = add == null ? null : add + at + (long)column * kernel.YPixel;
+                    Dense.Tile(ref kernel, pixels, tile.Blocks);
+                }
+            }
+        }
+    }
+
+    private (int From, int To) Range(int block, int blocks) => _shape.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
+
+    private InputRun[] Runs(Phase phase, int block, int blocks)
+    {
+        var (from, to) = Range(block, blocks);
+        var runs = new List<InputRun>();
+        for (var c = from; c < to; c += Dense.Block - c % Dense.Block)
+            for (var i = 0; i < phase.Rows.Shifts.Length; i++)
+                for (var j = 0; j < phase.Columns.Shifts.Length; j++)
+                    runs.Add(new InputRun(c, Math.Min(Dense.Block - c % Dense.Block, to - c), i, j, (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j)) + c % Dense.Block));
+        return [.. runs];
+    }
+
+    /// <summary>Channels [Channel, Channel + Channels) through tap (I, J), <paramref name="Offset"/> floats into the channel block's plane.</summary>
+    private readonly record struct InputRun(int Channel, int Channels, int I, int J, int Offset);
+
+    private sealed class Phase(Geometry rows, Geometry columns)
+    {
+        public Geometry Rows { get; } = rows;
+        public Geometry Columns { get; } = columns;
+        public Gather Gather { get; set; }
+        public List<Tile> Tiles { get; } = [];
+        public int Strip { get; set; }
+        public int Strips { get; set; }
+        public int First { get; set; }
+    }
+
+    private sealed class Tile
+    {
+        public Tile(int block, int blocks, long weights, InputRun[] runs, long plane)
+        {
+            (Block, Blocks, Weights, Runs, Depth) = (block, blocks, weights, runs, runs.Sum(run => run.Channels));
+            Offsets = GC.AllocateArray<DenseBlock>(runs.Length, pinned: true);
+            for (var i = 0; i < runs.Length; i++)
+                Offsets[i] = new DenseBlock { Offset = checked((int)(runs[i].Channel / Dense.Block * plane + runs[i].Offset)), Channels = runs[i].Channels };
+        }
+
+        public int Block { get; }
+        public int Blocks { get; }
+
+        /// <summary>Where its packed weights begin.</summary>
+        public long Weights { get; }
+
+        public InputRun[] Runs { get; }
+
+        /// <summary>How many products a sum has.</summary>
+        public int Depth { get; }
+
+        public DenseBlock[] Offsets { get; }
+    }
+}

@@ -1,0 +1,117 @@
+namespace Tenfold.Kernels;
+
+/// <summary>One dimension of a convolution, seen from its output: which inputs the t-th of <see cref="Count"/> outputs reads.</summary>
+/// <remarks>Output <c>OutStart + t OutStride</c> reads input <c>t InStride + Shifts[i]</c> through tap <c>Taps[i]</c> of the kernel, for every i.
+/// A convolution is one such dimension; a transposed convolution with stride s is s of them, one for each phase of its output.</remarks>
+internal sealed record Geometry(int Count, int InStride, int OutStart, int OutStride, int[] Shifts, int[] Taps)
+{
+    public int MinShift { get; } = Shifts.Length == 0 ? 0 : Shifts.Min();
+
+    /// <summary>How many inputs lie from the first that <paramref name="count"/> outputs read to the last.</summary>
+    public int Span(int count) => (count - 1) * InStride + (Shifts.Length == 0 ? 0 : Shifts.Max() - MinShift) + 1;
+
+    public static Geometry[] Forward(int outputs, int kernel, int stride, int before, int dilation) =>
+        [new Geometry(outputs, stride, 0, 1, [.. Enumerable.Range(0, kernel).Select(k => k * dilation - before)], [.. Enumerable.Range(0, kernel)])];
+
+    public static Geometry[] Transposed(int outputs, int kernel, int stride, int before, int dilation)
+    {
+        var phases = new List<Geometry>();
+        for (var phase = 0; phase < Math.Min(stride, outputs); phase++)
+        {
+            var taps = Enumerable.Range(0, kernel).Where(k => (phase + before - k * dilation) % stride == 0).ToArray();
+            phases.Add(new Geometry((outputs - phase + stride - 1) / stride, 1, phase, stride, [.. taps.Select(k => (phase + before - k * dilation) / stride)], taps));
+        }
+
+        return [.. phases];
+    }
+}
+
+/// <summary>Copies the rows that a strip of outputs reads into scratch memory: zeros where the map ends, and columns split by phase, so that
+/// whatever stride and padding a convolution has, its neighbouring outputs read neighbouring pixels.</summary>
+/// <remarks>
+/// Stride 2, one row, z padding: <c>z a b c d e</c> becomes <c>z b d | a c e</c>: tap 0 reads from the first part, tap 1 from the second.
+/// Layout: [channel block][row][phase][column / stride][16].
+/// </remarks>
+internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int height, int width, int blocks)
+{
+    private readonly int _columnsPerPhase = (columns.Span(columns.Count) + columns.InStride - 1) / columns.InStride;
+
+    /// <summary>Floats from one row to the next.</summary>
+    public int Row => columns.InStride * _columnsPerPhase * Dense.Block;
+
+    /// <summary>Floats from one channel block to the next, for a strip of so many output rows.</summary>
+    public int Plane(int outputRows) => rows.Span(outputRows) * Row;
+
+    public long Size(int outputRows) => (long)blocks * Plane(outputRows);
+
+    /// <summary>Where tap (i, j) of the first output of a strip lies in a plane; the next output is 16 floats on, the next row of outputs
+    /// <c>InStride</c> rows on.</summary>
+    public int Tap(int i, int j)
+    {
+        var column = columns.Shifts[j] - columns.MinShift;
+        return (rows.Shifts[i] - rows.MinShift) * Row + (column % columns.InStride * _columnsPerPhase + column / columns.InStride) * Dense.Block;
+    }
+
+    /// <param name="x">One sample: [channel block][height][width][16].</param>
+    /// <param name="plane">Floats from one channel block to the next in scratch.</param>
+    public void Fill(float* x, int firstOutputRow, int outputRows, float* scratch, int plane)
+    {
+        var span = rows.Span(outputRows);
+        var first = firstOutputRow * rows.InStride + rows.MinShift;
+        for (var block = 0; block < blocks; block++, x += (long)height * width * Dense.Block, scratch += plane)
+            for (var r = 0; r < span; r++)
+            {
+                if ((uint)(first + r) >= (uint)height) new Span<float>(scratch + (long)r * Row, Row).Clear();
+                else FillRow(x + (long)(first + r) * width * Dense.Block, scratch + (long)r * Row);
+            }
+    }
+
+    private void FillRow(float* x, float* scratch)
+    {
+        var (stride, left) = (columns.InStride, columns.MinShift);
+        for (var phase = 0; phase < stride; phase++, scratch += _columnsPerPhase * Dense.Block)
+        {
+            // Columns left + phase + q stride for q = 0, 1, ...: those from `begin` to `end` lie in the map.
+            var begin = left + phase >= 0 ? 0 : Math.Min((-left - phase + stride - 1) / stride, _columnsPerPhase);
+            var end = width <= left + phase ? begin : Math.Clamp((width - left - phase + stride - 1) / stride, begin, _columnsPerPhase);
+            new Span<float>(scratch, begin * Dense.Block).Clear();
+            var from = x + (long)(left + phase + begin * stride) * Dense.Block;
+            if (stride == 1) new Span<float>(from, (end - begin) * Dense.Block).CopyTo(new Span<float>(scratch + begin * Dense.Block, (end - begin) * Dense.Block));
+            else
+                for (var q = begin; q < end; q++, from += stride * Dense.Block) new Span<float>(from, Dense.Block).CopyTo(new Span<float>(scratch + q * Dense.Block, Dense.Block));
+            new Span<float>(scratch + end * Dense.Block, (_columnsPerPhase - end) * Dense.Block).Clear();
+        }
+    }
+}
+
+/// <summary>The numbers of a dense convolution that its kernels share.</summary>
+/// <param name="KernelSize">Height and width.</param>
+/// <param name="Transposed">Whether the kernel is [in, out/groups, kh, kw] and paints, or [out, in/groups, kh, kw] and collects.</param>
+internal sealed record DenseShape(int Batch, int In, int Out, Size InPlane, Size OutPlane, Size KernelSize, Size Stride, Size Before, Size Dilation, int Groups, bool Transposed)
+{
+    public int InBlocks => (In + Dense.Block - 1) / Dense.Block;
+
+    public int OutBlocks => (Out + Dense.Block - 1) / Dense.Block;
+
+    public int InPerGroup => In / Groups;
+
+    public int OutPerGroup => Out / Groups;
+
+    public Geometry[] Rows => Axis(OutPlane.Height, KernelSize.Height, Stride.Height, Before.Height, Dilation.Height);
+
+    public Geometry[] Columns => Axis(OutPlane.Width, KernelSize.Width, Stride.Width, Before.Width, Dilation.Width);
+
+    /// <summary>Kernel 1, stride 1, no padding: the plane is one long row and needs no gathering.</summary>
+    public bool Pointwise => KernelSize.Area == 1 && Stride.Area == 1 && Before is (0, 0) && InPlane == OutPlane;
+
+    /// <summary>The input channels that output channels [from, to) read: those of their groups.</summary>
+    public (int From, int To) Reads(int from, int to) => (from / OutPerGroup * InPerGroup, ((Math.Min(to, Out) - 1) / OutPerGroup + 1) * InPerGroup);
+
+    /// <summary>Where the weight from input channel <paramref name="c"/> to output channel <paramref name="o"/> of tap 0 lies; -1 when they are in different groups.</summary>
+    public int Weight(int o, int c) => o / OutPerGroup != c / InPerGroup ? -1
+        : KernelSize.Area * (Transposed ? c * OutPerGroup + o % OutPerGroup : o * InPerGroup + c % InPerGroup);
+
+    private Geometry[] Axis(int outputs, int kernel, int stride, int before, int dilation) => Transposed
+        ? Geometry.Transposed(outputs, kernel, stride, before, dilation)
+        : Geometry.Forward(outputs, kernel, stride, before, dilation);
+}

@@ -1,0 +1,77 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Tenfold;
+
+/// <summary>How a value lies in memory.</summary>
+internal enum Layout
+{
+    /// <summary>Row-major.</summary>
+    Plain,
+
+    /// <summary>Maps in blocks of 16 channels: [batch][ceil(channels / 16)][height][width][16]. What stands in lanes behind the last channel does not matter.</summary>
+    Blocked,
+}
+
+/// <summary>A piece of the arena: where a value lies while it is needed.</summary>
+internal sealed unsafe class Slot(Shape shape, Layout layout)
+{
+    public Shape Shape { get; } = shape;
+
+    public Layout Layout { get; } = layout;
+
+    /// <summary>Floats, a multiple of 16; a plain value is followed by zeros or by anything, never by another value's start within its last 16.</summary>
+    public long Size { get; } = layout == Layout.Plain
+        ? checked((shape.Count + 15) / 16 * 16)
+        : checked((long)shape.Batch * ((shape.Channels + 15) / 16) * shape.Height * shape.Width * 16);
+
+    /// <summary>The steps between which the value is needed; int.MaxValue for ever.</summary>
+    public int First { get; set; } = int.MaxValue;
+
+    public int Last { get; set; } = -1;
+
+    public long Offset { get; set; }
+
+    public Arena? Arena { get; set; }
+
+    public float* P => Arena!.Start + Offset;
+
+    public Span<float> Span => new(P, checked((int)Shape.Count));
+}
+
+/// <summary>One block of memory for all values of a plan, each at a place that is free while it lives.</summary>
+/// <remarks>Best fit over lifetimes: the largest values are placed first, each in the smallest gap among those that live at the same time.</remarks>
+internal sealed unsafe class Arena
+{
+    private readonly float[] _memory; // pinned, and collected with the plan
+
+    public Arena(IReadOnlyCollection<Slot> slots)
+    {
+        var placed = new List<Slot>();
+        foreach (var slot in slots.OrderByDescending(slot => slot.Size).ThenBy(slot => slot.First))
+        {
+            var (best, gap, end) = (-1L, long.MaxValue, 0L);
+            foreach (var other in placed.Where(other => other.First <= slot.Last && slot.First <= other.Last).OrderBy(other => other.Offset))
+            {
+                var free = other.Offset - end;
+                if (free >= slot.Size && free < gap) (best, gap) = (end, free);
+                end = Math.Max(end, other.Offset + other.Size);
+            }
+
+            slot.Offset = best >= 0 ? best : end;
+            slot.Arena = this;
+            placed.Add(slot);
+            Size = Math.Max(Size, slot.Offset + slot.Size);
+        }
+
+        if (Size + 16 > Array.MaxLength) throw new ShapeException($"plan: needs {Size * 4 >> 20} MB for its values, more than one arena holds ({(long)Array.MaxLength * 4 >> 20} MB); use a smaller batch");
+        _memory = GC.AllocateArray<float>((int)Size + 16, pinned: true);
+        Start = (float*)(((nuint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_memory)) + 63) & ~(nuint)63);
+    }
+
+    /// <summary>In floats.</summary>
+    public long Size { get; }
+
+    /// <summary>Aligned to 64 bytes.</summary>
+    public float* Start { get; }
+}
