@@ -50,7 +50,9 @@ public class LayeringTests
     {
         var project = File.ReadAllText(Path.Combine(Repository, "src", "Tenfold", "Tenfold.csproj"));
         Assert.DoesNotContain("PackageReference", project);
-        Assert.DoesNotContain("ProjectReference", project);
+        // The generator writes kernels while the library is compiled; nothing of it is left in the result.
+        foreach (var reference in project.Split('\n').Where(line => line.Contains("<ProjectReference", StringComparison.Ordinal)))
+            Assert.Contains("OutputItemType=\"Analyzer\" ReferenceOutputAssembly=\"false\"", reference);
         var outside = typeof(Op).Assembly.GetReferencedAssemblies().Where(name => !name.Name!.StartsWith("System", StringComparison.Ordinal));
         Assert.Empty(outside.Select(name => name.Name));
     }
