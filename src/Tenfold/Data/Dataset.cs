@@ -35,7 +35,7 @@ public abstract class Dataset
     }
 
     /// <summary>Two parts without a common sample: <paramref name="share"/> of every class, drawn by <paramref name="seed"/>, is the second.</summary>
-    public (Dataset Rest, Dataset Part) Split(double share, ulong seed = 0)
+    public (Dataset Train, Dataset Test) Split(double share, ulong seed = 0)
     {
         if (share is not (> 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(share), share, "a share lies between 0 and 1");
         var order = Philox.Named(seed, "split").Permutation(Count);
