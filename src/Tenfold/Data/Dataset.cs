@@ -44,6 +44,16 @@ public abstract class Dataset
         return (Subset([.. Enumerable.Range(0, Count).Except(part)]), Subset(part));
     }
 
+    /// <summary>Checks that a network takes the samples and tells as many classes apart.</summary>
+    internal void CheckAgainst(Graph graph)
+    {
+        if (graph.Inputs.Count != 1) throw new DataException($"{graph.Name}: has {graph.Inputs.Count} inputs; a data set gives one");
+        if (Count == 0) throw new DataException($"{Name}: holds no samples");
+        var (input, output) = (graph.Inputs[0].Shape, graph.Outputs[0].Shape);
+        if (input.Rank != 4 || !input.AsSpan()[1..].SequenceEqual(Shape.AsSpan())) throw new DataException($"{Name}: samples of {Shape} do not fit {graph.Name}, which takes {input}");
+        if (output.Count / output[0] != Classes.Count) throw new DataException($"{Name}: has {Classes.Count} classes, but {graph.Name} tells {output.Count / output[0]} apart");
+    }
+
     public override string ToString() => $"{Name}: {Count} samples {Shape} in {Classes.Count} classes";
 
     // The first of every class, then the second of every class, ...
