@@ -8,8 +8,9 @@ namespace Tenfold.Tests;
 /// <summary>The folders of the library are its layers: each sees only those before it.</summary>
 public class LayeringTests
 {
+    // Formats before Data and Training: a checkpoint is a safetensors file, and a download is written as atomically as a model.
     private static readonly string[] s_layers =
-        ["Tensors", "Graphs", "Operations", "Blocks", "Networks", "Kernels", "Running", "Data", "Training", "Analysis", "Formats"];
+        ["Tensors", "Graphs", "Operations", "Blocks", "Networks", "Kernels", "Running", "Formats", "Data", "Training", "Analysis"];
 
     // What a folder does not see although it stands before it.
     private static readonly (string Folder, string Not)[] s_apart =

@@ -86,9 +86,9 @@ internal sealed class TrainingGraph
     /// <summary>Which input holds the key of the random masks; -1 where there are none.</summary>
     public int Key { get; }
 
-    public IReadOnlyList<Learned> Learned { get; }
+    public Learned[] Learned { get; }
 
-    public IReadOnlyList<Running> Running { get; }
+    public Running[] Running { get; }
 
     /// <summary>The network's weights under this graph's names, not copied.</summary>
     public Weights Bind(Weights weights)

@@ -1,0 +1,39 @@
+using Xunit;
+
+namespace Tenfold.Tests;
+
+/// <summary>What runs for hours allocates nothing per turn. These tests count the allocations of the whole process, so they run alone.</summary>
+[Collection(nameof(Alone))]
+public class AllocationTests
+{
+    private const int Turns = 2000;
+
+    [Fact]
+    public void A_batch_is_loaded_into_memory_that_is_there()
+    {
+        using var loader = Loader.ForTraining(LoaderTests.Data, 5, 3, epochs: 1000, first: 0, seed: 1, LoaderTests.Raw, new Augmentation { Crop = 1, Flip = true, Erase = 0.5, Mixup = 1, Cutmix = 1 }, 0.1f, threads: 1);
+        AssertAtMost(0, () => loader.Next());
+    }
+
+    [Fact]
+    public void A_training_step_allocates_no_more_than_two_iterators()
+    {
+        var data = Tiny.Data();
+        var trainer = new Trainer(new Model(Tiny.Network()), 8, new TrainingOptions { Threads = 2, Optimizer = new AdamW(), ClipNorm = 1, Ema = 0.9 });
+        using var loader = Loader.ForTraining(data, 8, 3, epochs: 1000, first: 0, seed: 1, data.DefaultPreprocessing, Augmentation.None, 0, threads: 1);
+        // The cross-entropy and its gradient run their definitions, which make an iterator each, whatever the size of the network.
+        AssertAtMost(450, () => trainer.Learn(loader.Next()!, 1e-3));
+    }
+
+    private static void AssertAtMost(int bytes, Action turn)
+    {
+        for (var i = 0; i < 200; i++) turn();
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        for (var i = 0; i < Turns; i++) turn();
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, Turns * (bytes + 16)); // the test host itself allocates a little
+    }
+}
+
+/// <summary>Tests that run when no other does.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;
