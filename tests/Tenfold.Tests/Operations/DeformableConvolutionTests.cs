@@ -94,6 +94,14 @@ public class DeformableConvolutionTests
         Direct.Equal(Plain(2, 2, s_kernel), Moved((i, j) => (i - 1, j - 1)));
 
     [Fact]
+    public void Offsets_stretch_each_axis_by_itself() =>
+        Direct.Equal(Plain((2, 3), (2, 3), s_kernel), Moved((i, j) => (i - 1, 2 * (j - 1))));
+
+    [Fact]
+    public void A_mask_of_a_half_is_half_the_convolution() =>
+        Direct.Equal([.. Plain(1, 1, s_kernel).Select(y => y / 2)], Moved((_, _) => (0, 0), mask: [.. Enumerable.Repeat(0.5, 9 * 30)]));
+
+    [Fact]
     public void Offsets_turn_the_kernel() =>
         // Tap p = (i - 1, j - 1) goes to (j - 1, 1 - i), so that place (a, b) is read by tap (2 - b, a).
         Direct.Equal(Plain(1, 1, Rearranged(tap => (2 - tap % 3) * 3 + tap / 3)), Moved((i, j) => (j - 1 - (i - 1), 1 - i - (j - 1))), 1e-12);
