@@ -29,7 +29,7 @@ internal sealed partial class Plan
     {
         foreach (var first in Graph.Nodes)
         {
-            if (first.Op is not (Convolution or ConvolutionTranspose or BatchNorm) || _fused.ContainsKey(first)) continue;
+            if (first.Op is not (Convolution or ConvolutionTranspose or BatchNorm) || first.Shape.Rank != 4 || _fused.ContainsKey(first)) continue;
             var fused = new Fused(first) { Names = Graph.NameOf(first) };
             while (OnlyUser(fused.Last) is { } next)
             {

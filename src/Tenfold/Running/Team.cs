@@ -61,10 +61,13 @@ internal sealed unsafe class Team
             return;
         }
 
+        // A worker that is late may still hold the last claim of the fork before, so that one is made void before the new items stand there.
+        var fork = (_claim >> 32) + 1;
+        Volatile.Write(ref _claim, (fork << 32) | int.MaxValue);
+        Interlocked.MemoryBarrier();
         (_step, _items) = (step, step.Items);
         Volatile.Write(ref _done, 0);
-        var fork = ((_claim >> 32) + 1) << 32;
-        Volatile.Write(ref _claim, fork);
+        Volatile.Write(ref _claim, (fork + 1) << 32);
         Interlocked.MemoryBarrier();
         foreach (var worker in _workers) worker.Wake();
         Take(0);

@@ -39,6 +39,9 @@ public class ConvolutionMatrix : Matrix<ConvolutionMatrix>, ICases
         new("17 to 33 channels", x => x.Conv(33, 3, bias: false), [1, 17, 4, 5]),
         new("64 to 64 channels", x => x.Conv(64, 3, bias: false), [1, 64, 3, 2]),
         new("16 to 16 channels", x => x.Conv(16, 3), [2, 16, 9, 8]),
+        new("64 channels of a large map, in strips", x => x.Conv(2, 3, bias: false), [1, 64, 29, 31]),
+        new("batch of 19", x => x.Conv(5, 3), [19, 3, 4, 5]),
+        new("1x1 on a large plane", x => x.Conv(3, 1), [1, 19, 31, 33]),
         new("a long row", x => x.Conv(8, 3), [1, 8, 2, 67]),
     ];
 }
