@@ -1,0 +1,156 @@
+using Tenfold.Kernels;
+
+namespace Tenfold;
+
+// Batch norms, their statistics and their gradients.
+internal sealed unsafe partial class Plan
+{
+    private bool Norms(Fused fused)
+    {
+        var node = fused.First;
+        switch (node.Op)
+        {
+            case BatchMean when node.Shape.Rank == 1 && node.Inputs[0].Shape.Rank == 4: Moments(node); return true;
+            case BatchVariance when _slots.ContainsKey((node, Layout.Plain)): return true; // came with the mean
+            case BatchNorm op when node.Shape.Rank == 4: Norm(fused, op); return true;
+            case BatchNormScaleGradient op when node.Inputs[0].Shape.Rank == 4: NormScaleGradient(node, op); return true;
+            case BatchNormInputGradient op when node.Shape.Rank == 4: NormInputGradient(node, op); return true;
+            case ChannelSum when _slots.ContainsKey((node, Layout.Plain)): return true; // came with the norm's scale gradient
+            case ChannelSum when node.Inputs[0].Shape.Rank == 4: SumChannels(node); return true;
+            default: return false;
+        }
+    }
+
+    // Mean, and variance where somebody wants it, in one reading: sums per plane, then over planes in double.
+    private void Moments(Node node)
+    {
+        var source = node.Inputs[0];
+        var variance = _users.TryGetValue(source, out var users) ? users.Find(user => user.Op is BatchVariance && user.Inputs[1] == node) : null;
+        var x = Get(source, Layout.Blocked);
+        var (planes, pixels, blocks, batch) = (Planes(source), Pixels(source), Blocks(source), source.Shape.Batch);
+        var sums = Floats(planes * 16L);
+        var squares = Floats(planes * 16L);
+        var mean = New(node, Layout.Plain);
+        var spread = variance is null ? Floats(blocks * 16L) : New(variance, Layout.Plain);
+        Add(Graph.NameOf(node), "sums of each plane", planes, [x], [sums, squares],
+            (item, _) => Lanes.Moments(x.P + (long)item * pixels * 16, pixels, sums.P + item * 16, squares.P + item * 16));
+        Add(Graph.NameOf(node), "over the batch", 1, [sums, squares], [mean, spread], (_, _) =>
+        {
+            for (var c = 0; c < node.Shape[0]; c++)
+            {
+                var (sum, square) = (0.0, 0.0);
+                for (var n = 0; n < batch; n++) sum += sums.P[n * blocks * 16 + c];
+                var average = sum / ((double)batch * pixels);
+                for (var n = 0; n < batch; n++)
+                {
+                    var distance = sums.P[n * blocks * 16 + c] / (double)pixels - average;
+                    square += squares.P[n * blocks * 16 + c] + distance * distance * pixels;
+                }
+
+                mean.P[c] = (float)average;
+                spread.P[c] = (float)(square / ((double)batch * pixels));
+            }
+        });
+    }
+
+    private void Norm(Fused fused, BatchNorm op)
+    {
+        var node = fused.First;
+        var x = Get(node.Inputs[0], Layout.Blocked);
+        Slot[] vectors = [.. node.Inputs.Skip(1).Select(input => Get(input, Layout.Plain))];
+        var (scale, shift, mean, variance) = (vectors[0], vectors[1], vectors[2], vectors[3]);
+        var add = fused.Add is { } other ? Get(other, Layout.Blocked) : null;
+        var y = New(node, Layout.Blocked);
+        var (planes, pixels, blocks, low, high) = (Planes(node), Pixels(node), Blocks(node), fused.Low, fused.High);
+        Slot[] reads = add is null ? [x, .. vectors] : [x, .. vectors, add];
+        Add(fused.Names, "scale and shift", planes, reads, [y], (item, _) =>
+        {
+            float* factor = stackalloc float[16], offset = stackalloc float[16];
+            var c = item % blocks * 16;
+            for (var lane = 0; lane < 16; lane++)
+            {
+                factor[lane] = scale.P[c + lane] / MathF.Sqrt(variance.P[c + lane] + op.Epsilon);
+                offset[lane] = shift.P[c + lane] - mean.P[c + lane] * factor[lane];
+            }
+
+            var at = (long)item * pixels * 16;
+            Lanes.Scale(x.P + at, factor, offset, add is null ? null : add.P + at, low, high, y.P + at, pixels);
+        });
+    }
+
+    // Both gradients of a norm's parameters come out of one reading of x and dy.
+    private void NormScaleGradient(Node node, BatchNormScaleGradient op)
+    {
+        var source = node.Inputs[1];
+        var (x, dy) = (Get(node.Inputs[0], Layout.Blocked), Get(source, Layout.Blocked));
+        var (mean, variance) = (Get(node.Inputs[2], Layout.Plain), Get(node.Inputs[3], Layout.Plain));
+        var sum = _users[source].Find(user => user.Op is ChannelSum && !_slots.ContainsKey((user, Layout.Plain)));
+        var (planes, pixels, blocks, batch) = (Planes(source), Pixels(source), Blocks(source), source.Shape.Batch);
+        var sums = Floats(planes * 16L);
+        var products = Floats(planes * 16L);
+        var dscale = New(node, Layout.Plain);
+        var dshift = sum is null ? Floats(blocks * 16L) : New(sum, Layout.Plain);
+        Add(Graph.NameOf(node), "sums of each plane", planes, [x, dy, mean], [sums, products], (item, _) =>
+            Lanes.NormSums(x.P + (long)item * pixels * 16, dy.P + (long)item * pixels * 16, pixels, mean.P + item % blocks * 16, sums.P + item * 16, products.P + item * 16));
+        Add(Graph.NameOf(node), "over the batch", 1, [sums, products, variance], [dscale, dshift], (_, _) =>
+        {
+            for (var c = 0; c < node.Shape[0]; c++)
+            {
+                dshift.P[c] = (float)Total(sums, c);
+                dscale.P[c] = (float)(Total(products, c) / Math.Sqrt((double)variance.P[c] + op.Epsilon));
+            }
+        });
+
+        double Total(Slot parts, int c)
+        {
+            var total = 0.0;
+            for (var n = 0; n < batch; n++) total += parts.P[n * blocks * 16 + c];
+            return total;
+        }
+    }
+
+    private void NormInputGradient(Node node, BatchNormInputGradient op)
+    {
+        var (x, dy) = (Get(node.Inputs[0], Layout.Blocked), Get(node.Inputs[1], Layout.Blocked));
+        Slot[] vectors = [.. node.Inputs.Skip(2).Select(input => Get(input, Layout.Plain))];
+        var (scale, mean, variance, dscale, dshift) = (vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]);
+        var dx = New(node, Layout.Blocked);
+        var (planes, pixels, blocks) = (Planes(node), Pixels(node), Blocks(node));
+        var share = op.Training ? 1f / ((float)node.Shape.Batch * pixels) : 0;
+        Add(Graph.NameOf(node), "one pass", planes, [x, dy, .. vectors], [dx], (item, _) =>
+        {
+            // dx = scale r (dy - share (dshift + (x - mean) r dscale)), r = 1 / sqrt(v + e): a line in x and dy.
+            float* factor = stackalloc float[16], slope = stackalloc float[16], offset = stackalloc float[16];
+            var c = item % blocks * 16;
+            for (var lane = 0; lane < 16; lane++)
+            {
+                var r = 1 / MathF.Sqrt(variance.P[c + lane] + op.Epsilon);
+                slope[lane] = scale.P[c + lane] * r;
+                factor[lane] = -slope[lane] * share * r * dscale.P[c + lane];
+                offset[lane] = -slope[lane] * share * dshift.P[c + lane] - factor[lane] * mean.P[c + lane];
+            }
+
+            var at = (long)item * pixels * 16;
+            Lanes.Blend(x.P + at, dy.P + at, factor, slope, offset, dx.P + at, pixels);
+        });
+    }
+
+    private void SumChannels(Node node)
+    {
+        var source = node.Inputs[0];
+        var x = Get(source, Layout.Blocked);
+        var (planes, pixels, blocks, batch) = (Planes(source), Pixels(source), Blocks(source), source.Shape.Batch);
+        var sums = Floats(planes * 16L);
+        var y = New(node, Layout.Plain);
+        Add(Graph.NameOf(node), "sums of each plane", planes, [x], [sums], (item, _) => Lanes.Sum(x.P + (long)item * pixels * 16, pixels, sums.P + item * 16));
+        Add(Graph.NameOf(node), "over the batch", 1, [sums], [y], (_, _) =>
+        {
+            for (var c = 0; c < node.Shape[0]; c++)
+            {
+                var total = 0.0;
+                for (var n = 0; n < batch; n++) total += sums.P[n * blocks * 16 + c];
+                y.P[c] = (float)total;
+            }
+        });
+    }
+}
