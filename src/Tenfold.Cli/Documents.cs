@@ -6,6 +6,9 @@ namespace Tenfold.Cli;
 
 /// <summary>The JSON documents of the commands: their keys are what scripts rely on.</summary>
 [JsonSerializable(typeof(InfoDocument))]
+[JsonSerializable(typeof(NetworkDocument[]))]
+[JsonSerializable(typeof(OpDocument[]))]
+[JsonSerializable(typeof(SummaryDocument))]
 internal sealed partial class Documents : JsonSerializerContext
 {
     // The relaxed encoder leaves + and the like as they are: the document goes to a terminal or a file, never into a web page.
