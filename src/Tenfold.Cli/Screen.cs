@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Spectre.Console;
@@ -14,6 +15,7 @@ internal sealed class Screen
     private readonly TextWriter _output;
     private readonly TextWriter _error;
     private readonly IAnsiConsole _words;
+    private readonly Stopwatch _progress = new();
 
     public Screen(TextWriter output, TextWriter error, bool json)
     {
@@ -31,21 +33,61 @@ internal sealed class Screen
     /// <summary>True on a terminal: lines may be drawn over.</summary>
     public bool Live { get; }
 
-    public void Line(string text = "") => (Json ? _error : _output).WriteLine(text);
+    public void Line(string text = "")
+    {
+        Clear();
+        (Json ? _error : _output).WriteLine(text);
+    }
 
     /// <summary>A remark that is not part of the result.</summary>
-    public void Note(string text) => _error.WriteLine(text);
+    public void Note(string text)
+    {
+        Clear();
+        _error.WriteLine(text);
+    }
+
+    /// <summary>A line that the next one is written over, a few times a second; only on a terminal. From any thread.</summary>
+    public void Progress(string text)
+    {
+        if (!Live) return;
+        lock (_error)
+        {
+            if (_progress.IsRunning && _progress.ElapsedMilliseconds < 100) return;
+            _progress.Restart();
+            var width = Math.Max(20, _words.Profile.Width - 1); // a line that wraps could not be written over
+            _words.Profile.Out.Writer.Write($"\r{(text.Length > width ? text[..width] : text)}\e[K");
+        }
+    }
 
     /// <summary>A line in Spectre's markup, plain where there are no colours.</summary>
-    public void Markup(string markup) => _words.MarkupLine(markup);
+    public void Markup(string markup)
+    {
+        Clear();
+        _words.MarkupLine(markup);
+    }
 
-    public void Draw(IRenderable picture) => _words.Write(picture);
+    public void Draw(IRenderable picture)
+    {
+        Clear();
+        _words.Write(picture);
+    }
 
     /// <summary>The JSON document, when that was asked for, or else what <paramref name="words"/> writes.</summary>
     public void Result<T>(T document, JsonTypeInfo<T> type, Action words)
     {
+        Clear();
         if (Json) _output.WriteLine(JsonSerializer.Serialize(document, type));
         else words();
+    }
+
+    private void Clear()
+    {
+        lock (_error)
+        {
+            if (!_progress.IsRunning) return;
+            _progress.Reset();
+            _words.Profile.Out.Writer.Write("\r\e[K");
+        }
     }
 
     /// <summary>A table with a heading line; numbers are set flush right.</summary>
