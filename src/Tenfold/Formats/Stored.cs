@@ -36,7 +36,7 @@ internal static class Stored
         Init("uniform", new Initializer.Uniform(), (i, a) => new Initializer.Uniform(a.Number("fan_in", i.FanIn), a.Number("bound", i.Bound))),
         Init("xavier uniform", new Initializer.XavierUniform()),
         Init("kaiming", new Initializer.Kaiming(true), (i, a) => new Initializer.Kaiming(a.Flag("fan_out", i.FanOut))),
-        Init("identity", new Initializer.Identity()));
+        Init("identity", new Initializer.Identity(), (i, a) => new Initializer.Identity(a.Int("classes", i.Classes), a.Number("deviation", i.Deviation))));
 
     /// <remarks>Operations that exist only in training and as gradients of others are no part of a model.</remarks>
     public static readonly Stored<Op> Ops = new("op",

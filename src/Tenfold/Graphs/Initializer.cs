@@ -67,14 +67,19 @@ public abstract record Initializer
         protected override double Draw(Philox random, ulong index, Fans fans) => Math.Sqrt(2.0 / (FanOut ? fans.Out : fans.In)) * random.Normal(index);
     }
 
-    /// <summary>A kernel that copies channel i to channel i from its centre tap: the identity init of Yu and Koltun 2016.</summary>
-    public sealed record Identity : Initializer
+    /// <summary>A kernel that copies channels from its centre tap: the identity initialisation of Yu and Koltun 2016, section 3.</summary>
+    /// <remarks>Channel i to channel i; or, with <paramref name="Classes"/>, from c to c' channels that are each so many maps several times over, with
+    /// weight C / c' from every copy of a map to every copy of it in the next layer: layers that end in C maps are the identity as a whole.</remarks>
+    /// <param name="Classes">C, which divides both numbers of channels; 0 for channel i to channel i.</param>
+    /// <param name="Deviation">Of the normal noise everywhere else.</param>
+    public sealed record Identity(int Classes = 0, double Deviation = 0) : Initializer
     {
         protected override double Draw(Philox random, ulong index, Fans fans)
         {
-            var tap = (long)index % fans.Taps;
-            var (o, i) = Math.DivRem((long)index / fans.Taps, fans.In / fans.Taps);
-            return o == i && tap == fans.Taps / 2 ? 1 : 0;
+            var (tap, inputs, outputs) = ((long)index % fans.Taps, fans.In / fans.Taps, fans.Out / fans.Taps);
+            var (o, i) = Math.DivRem((long)index / fans.Taps, inputs);
+            if (tap == fans.Taps / 2 && (Classes == 0 ? o == i : o * Classes / outputs == i * Classes / inputs)) return Classes == 0 ? 1 : (double)Classes / outputs;
+            return Deviation == 0 ? 0 : Deviation * random.Normal(index);
         }
     }
 

@@ -175,6 +175,6 @@ public static partial class Verbs
 
     /// <summary>Convolution without bias, then batch norm: nine lines of ten in the papers.</summary>
     public static Node ConvBn(this Node x, int channels, Size kernel, Size? stride = null, Padding? pad = null, Size? dilation = null,
-        int groups = 1, string? conv = null, string? bn = null) =>
-        x.Conv(channels, kernel, stride, pad, dilation, groups, bias: false, name: conv).BatchNorm(name: bn);
+        int groups = 1, string? conv = null, string? bn = null, float epsilon = 1e-5f, float momentum = 0.1f) =>
+        x.Conv(channels, kernel, stride, pad, dilation, groups, bias: false, name: conv).BatchNorm(epsilon, momentum, name: bn);
 }
