@@ -95,9 +95,11 @@ public sealed class DenseKernels : IIncrementalGenerator
         code.AppendLine("        var add = t.Add;");
         code.AppendLine("        if (add != null)");
         code.AppendLine("        {");
+        code.AppendLine($"            var lowest = {vector}.Create(t.FirstLow);");
+        code.AppendLine($"            var highest = {vector}.Create(t.FirstHigh);");
         for (var p = 0; p < pixels; p++)
         {
-            for (var v = 0; v < vectors; v++) code.AppendLine($"            a{p}_{v} += {vector}.Load(add{(v == 0 ? "" : lanes == 16 ? $" + {v} * t.YVector" : $" + {v * lanes}")});");
+            for (var v = 0; v < vectors; v++) code.AppendLine($"            a{p}_{v} = {vector}.MinNative(highest, {vector}.MaxNative(lowest, a{p}_{v})) + {vector}.Load(add{(v == 0 ? "" : lanes == 16 ? $" + {v} * t.YVector" : $" + {v * lanes}")});");
             if (p + 1 < pixels) code.AppendLine("            add += t.YPixel;");
         }
 

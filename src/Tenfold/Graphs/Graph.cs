@@ -7,13 +7,21 @@ public sealed class Graph
     private readonly Dictionary<string, Node> _parameters = [];
 
     /// <exception cref="ArgumentException">Two layers were given the same name.</exception>
-    public Graph(string name, params IEnumerable<Node> outputs)
+    public Graph(string name, params IEnumerable<Node> outputs) : this(name, outputs, null)
+    {
+    }
+
+    // The parameters keep the names that they have in another graph.
+    private Graph(string name, IEnumerable<Node> outputs, Graph? named)
     {
         Name = name;
         Outputs = [.. outputs.Select(node => node.Value)];
         if (Outputs.Count == 0) throw new ArgumentException($"graph {name}: has no output", nameof(outputs));
         Nodes = Reach(Outputs);
         Inputs = [.. Nodes.Where(node => node.Op is Input)];
+        if (named is not null)
+            foreach (var (parameter, node) in named._parameters)
+                if (Nodes.Contains(node)) (_names[node], _parameters[parameter]) = (parameter, node);
         NameNodes();
     }
 
@@ -62,6 +70,9 @@ public sealed class Graph
     /// <param name="rule">Given a node and its inputs as already rewritten: its replacement, or null to keep it (made anew on its new inputs
     /// behind the first change). Kept nodes keep their names.</param>
     public Graph Rewrite(Func<Node, Node[], Node?> rule) => new(Name, Outputs.Select(Rewriting(rule).Invoke));
+
+    /// <summary>The same, for compilers: the parameters that stay keep their names, whatever uses them now.</summary>
+    internal Graph Pass(Func<Node, Node[], Node?> rule) => new(Name, Outputs.Select(Rewriting(rule).Invoke), this);
 
     /// <summary>The map from this graph's nodes to the rewritten ones.</summary>
     internal Func<Node, Node> Rewriting(Func<Node, Node[], Node?> rule)

@@ -40,9 +40,22 @@ internal unsafe struct DenseTile
     /// <summary>Floats from one block of output channels to the next in <see cref="Y"/>.</summary>
     public int YVector;
 
+    /// <summary>Bounds of the sum before <see cref="Add"/> is added.</summary>
+    public float FirstLow;
+    public float FirstHigh;
+
     /// <summary>Bounds of the result: 0 and infinity for ReLU.</summary>
     public float Low;
     public float High;
+}
+
+/// <summary>What is done to each number of a convolution before it is stored: y = within [Low, High] of (within [FirstLow, FirstHigh] of value + Add).</summary>
+/// <param name="add">Laid out as y; null for nothing.</param>
+internal readonly unsafe struct DenseEpilogue(float* add, (float Low, float High) first, (float Low, float High) last)
+{
+    public readonly float* Add = add;
+    public readonly (float Low, float High) First = first;
+    public readonly (float Low, float High) Last = last;
 }
 
 /// <summary>The share of some rows of pixels in the gradient of up to 16 x 16 weights: sums of outer products.</summary>

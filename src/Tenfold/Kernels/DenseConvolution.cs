@@ -97,8 +97,7 @@ internal sealed unsafe class DenseConvolution
     }
 
     /// <param name="bias">A number per output channel, a multiple of 16 long.</param>
-    /// <param name="add">Laid out as y and added before the bounds; or null.</param>
-    public void Run(int item, float* x, float* packed, float* bias, float* add, float low, float high, float* y, float* scratch)
+    public void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
     {
         var (work, share) = Math.DivRem(item, _tileGroups);
         var p = _phases.Length - 1;
@@ -138,8 +137,10 @@ internal sealed unsafe class DenseConvolution
                 WStep = tile.Blocks * Dense.Block,
                 YPixel = phase.Columns.OutStride * Dense.Block,
                 YVector = outPlane,
-                Low = low,
-                High = high,
+                FirstLow = then.First.Low,
+                FirstHigh = then.First.High,
+                Low = then.Last.Low,
+                High = then.Last.High,
             };
             var segments = (columns + Dense.MaxPixels(tile.Blocks) - 1) / Dense.MaxPixels(tile.Blocks);
             for (var row = 0; row < rows; row++)
@@ -151,7 +152,7 @@ internal sealed unsafe class DenseConvolution
                     var pixels = columns * (segment + 1) / segments - column;
                     kernel.X = x + (long)row * rowStep + column * Dense.Block;
                     kernel.Y = y + at + (long)column * kernel.YPixel;
-                    kernel.Add = add == null ? null : add + at + (long)column * kernel.YPixel;
+                    kernel.Add = then.Add == null ? null : then.Add + at + (long)column * kernel.YPixel;
                     Dense.Tile(ref kernel, pixels, tile.Blocks);
                 }
             }

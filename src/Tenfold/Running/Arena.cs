@@ -30,6 +30,9 @@ internal sealed unsafe class Slot(Shape shape, Layout layout)
 
     public int Last { get; set; } = -1;
 
+    /// <summary>Whether the value is known when the plan is made, and has memory of its own.</summary>
+    public bool Constant { get; set; }
+
     public long Offset { get; set; }
 
     public Arena? Arena { get; set; }

@@ -5,16 +5,12 @@ namespace Tenfold;
 // Convolutions, with what follows them, and their gradients.
 internal sealed unsafe partial class Plan
 {
-    private bool Convolutions(Fused fused)
+    private bool Convolutions(Node node)
     {
-        var node = fused.First;
         switch (node.Op)
         {
-            case Convolution op:
-                Dense(fused, Shape(op.Stride, op.Padding, op.Dilation, op.Groups, transposed: false));
-                return true;
-            case ConvolutionTranspose op:
-                Dense(fused, Shape(op.Stride, op.Padding, op.Dilation, op.Groups, transposed: true));
+            case Convolution or ConvolutionTranspose or Fused { First: Convolution or ConvolutionTranspose }:
+                Dense(node);
                 return true;
             case ConvolutionWeightGradient op:
                 WeightGradient(node, new DenseShape(
@@ -23,54 +19,38 @@ internal sealed unsafe partial class Plan
                 return true;
             default: return false;
         }
-
-        DenseShape Shape(Size stride, Padding pad, Size dilation, int groups, bool transposed) => new(
-            node.Shape.Batch, node.Inputs[0].Channels, node.Channels, node.Inputs[0].Shape.Plane, node.Shape.Plane, new Size(node.Inputs[1].Shape[2], node.Inputs[1].Shape[3]),
-            stride, new Size(pad.Top, pad.Left), dilation, groups, transposed);
     }
 
-    private void Dense(Fused fused, DenseShape shape)
+    private static DenseShape ShapeOf(Op op, Node node)
     {
-        var node = fused.First;
-        var kernel = Get(node.Inputs[1], Layout.Plain);
+        var (stride, pad, dilation, groups) = op is Convolution conv
+            ? (conv.Stride, conv.Padding, conv.Dilation, conv.Groups)
+            : op is ConvolutionTranspose transpose ? (transpose.Stride, transpose.Padding, transpose.Dilation, transpose.Groups) : throw new InvalidOperationException(op.Name);
+        return new DenseShape(
+            node.Shape.Batch, node.Inputs[0].Channels, node.Channels, node.Inputs[0].Shape.Plane, node.Shape.Plane, new Size(node.Inputs[1].Shape[2], node.Inputs[1].Shape[3]),
+            stride, new Size(pad.Top, pad.Left), dilation, groups, Transposed: op is ConvolutionTranspose);
+    }
+
+    private void Dense(Node node)
+    {
+        var (op, then) = Split(node);
+        var (shape, name) = (ShapeOf(op, node), Graph.NameOf(node));
+        var arity = node.Op is Fused fused ? fused.Arity : node.Inputs.Count;
         var convolution = new DenseConvolution(shape);
+
+        // A scaled kernel is scaled while it is packed.
+        var scaled = node.Inputs[1].Op is ScaledKernel ? node.Inputs[1] : null;
+        var (kernel, factor) = scaled is null ? (Get(node.Inputs[1], Layout.Plain), null) : (Get(scaled.Inputs[0], Layout.Plain), Get(scaled.Inputs[1], Layout.Plain));
         var packed = Floats(convolution.PackedSize);
-        var bias = node.Inputs.Count > 2 ? Get(node.Inputs[2], Layout.Plain) : null;
-        if (fused.Norm is { } norm)
-        {
-            var scale = Keep(Floats(shape.OutBlocks * 16));
-            var shift = Keep(Floats(shape.OutBlocks * 16));
-            var given = bias;
-            Slot[] inputs = [.. norm.Inputs.Skip(1).Select(input => Get(input, Layout.Plain))];
-            var epsilon = ((BatchNorm)norm.Op).Epsilon;
-            _once.Add(new Step(fused.Names, "fold the norm", 1, (_, _) =>
-            {
-                for (var c = 0; c < shape.Out; c++)
-                {
-                    scale.P[c] = (float)(inputs[0].P[c] / Math.Sqrt((double)inputs[3].P[c] + epsilon));
-                    shift.P[c] = inputs[1].P[c] + ((given is null ? 0 : given.P[c]) - inputs[2].P[c]) * scale.P[c];
-                }
-            }));
-            PackOnce(item => convolution.Pack(item, kernel.P, scale.P, packed.P));
-            bias = shift;
-        }
-        else if (_frozen && node.Inputs[1].Op is Parameter) PackOnce(item => convolution.Pack(item, kernel.P, null, packed.P));
-        else Add(fused.Names, "pack the kernel", convolution.PackItems, [kernel], [packed], (item, _) => convolution.Pack(item, kernel.P, null, packed.P));
+        Slot[] packs = factor is null ? [kernel] : [kernel, factor];
+        Add(name, "pack the kernel", convolution.PackItems, packs, [packed], (item, _) => convolution.Pack(item, kernel.P, factor is null ? null : factor.P, packed.P));
 
-        bias ??= Keep(Floats(shape.OutBlocks * 16)); // zeros
+        var bias = arity > 2 ? Get(node.Inputs[2], Layout.Plain) : Now(Floats(shape.OutBlocks * 16)); // zeros
         var x = Get(node.Inputs[0], Layout.Blocked);
-        var add = fused.Add is { } other ? Get(other, Layout.Blocked) : null;
         var y = New(node, Layout.Blocked);
-        var (low, high) = (fused.Low, fused.High);
-        Slot[] reads = add is null ? [x, packed, bias] : [x, packed, bias, add];
-        Add(fused.Names, $"{(shape.Pointwise ? "pointwise" : shape.Transposed ? "transposed, by phases" : "direct")}, {convolution.Items} items", convolution.Items, reads, [y],
-            (item, scratch) => convolution.Run(item, x.P, packed.P, bias.P, add is null ? null : add.P, low, high, y.P, scratch), convolution.Scratch);
-
-        void PackOnce(Action<int> pack)
-        {
-            Keep(packed);
-            _once.Add(new Step(fused.Names, "pack the kernel", convolution.PackItems, (item, _) => pack(item)));
-        }
+        Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
+        Add(name, $"{(shape.Pointwise ? "pointwise" : shape.Transposed ? "transposed, by phases" : "direct")}, {convolution.Items} items", convolution.Items, reads, [y],
+            (item, scratch) => convolution.Run(item, x.P, packed.P, bias.P, then.Kernel, y.P, scratch), convolution.Scratch);
     }
 
     private void WeightGradient(Node node, DenseShape shape)

@@ -7,23 +7,34 @@ internal sealed unsafe partial class Plan
 {
     private void Lower(Node node)
     {
-        var fused = _fused.GetValueOrDefault(node);
-        if (fused is not null)
-        {
-            if (fused.Last != node) return; // computed by the last of them
-            node = fused.First;
-        }
-
-        fused ??= new Fused(node) { Names = Graph.NameOf(node) };
-        var lowered = Convolutions(fused)
-            || Norms(fused)
+        var lowered = Convolutions(node)
+            || Norms(node)
             || Elementwise(node)
             || Views(node);
         if (!lowered) ByDefinition(node);
+    }
 
-        if (fused.Last != fused.First)
-            foreach (var layout in (ReadOnlySpan<Layout>)[Layout.Plain, Layout.Blocked])
-                if (_slots.TryGetValue((fused.First, layout), out var slot)) _slots[(fused.Last, layout)] = slot;
+    // A node as the operation that begins it and what is done to each of its numbers afterwards.
+    private (Op First, Epilogue Then) Split(Node node)
+    {
+        if (node.Op is not Fused fused) return (node.Op, new Epilogue(null, s_all, s_all));
+        var (first, last) = (s_all, s_all);
+        Slot? add = null;
+        foreach (var op in fused.Then)
+        {
+            if (op is Tenfold.Add) (add, first, last) = (Get(node.Inputs[fused.Arity], Layout.Blocked), last, s_all);
+            else last = op is Relu6 ? (0, 6) : (0, float.PositiveInfinity);
+        }
+
+        return (fused.First, new Epilogue(add, first, last));
+    }
+
+    private static readonly (float, float) s_all = (float.NegativeInfinity, float.PositiveInfinity);
+
+    /// <summary>y = within Last of (within First of value + Add).</summary>
+    private sealed record Epilogue(Slot? Add, (float Low, float High) First, (float Low, float High) Last)
+    {
+        public DenseEpilogue Kernel => new(Add is null ? null : Add.P, First, Last);
     }
 
     // Operations that compute nothing.

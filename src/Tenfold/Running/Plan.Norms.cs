@@ -5,14 +5,13 @@ namespace Tenfold;
 // Batch norms, their statistics and their gradients.
 internal sealed unsafe partial class Plan
 {
-    private bool Norms(Fused fused)
+    private bool Norms(Node node)
     {
-        var node = fused.First;
         switch (node.Op)
         {
             case BatchMean when node.Shape.Rank == 1 && node.Inputs[0].Shape.Rank == 4: Moments(node); return true;
             case BatchVariance when _slots.ContainsKey((node, Layout.Plain)): return true; // came with the mean
-            case BatchNorm op when node.Shape.Rank == 4: Norm(fused, op); return true;
+            case BatchNorm or Fused { First: BatchNorm } when node.Shape.Rank == 4: Norm(node); return true;
             case BatchNormScaleGradient op when node.Inputs[0].Shape.Rank == 4: NormScaleGradient(node, op); return true;
             case BatchNormInputGradient op when node.Shape.Rank == 4: NormInputGradient(node, op); return true;
             case ChannelSum when _slots.ContainsKey((node, Layout.Plain)): return true; // came with the norm's scale gradient
@@ -53,23 +52,24 @@ internal sealed unsafe partial class Plan
         });
     }
 
-    private void Norm(Fused fused, BatchNorm op)
+    private void Norm(Node node)
     {
-        var node = fused.First;
+        var (first, then) = Split(node);
+        var epsilon = ((BatchNorm)first).Epsilon;
         var x = Get(node.Inputs[0], Layout.Blocked);
-        Slot[] vectors = [.. node.Inputs.Skip(1).Select(input => Get(input, Layout.Plain))];
+        Slot[] vectors = [.. node.Inputs.Skip(1).Take(4).Select(input => Get(input, Layout.Plain))];
         var (scale, shift, mean, variance) = (vectors[0], vectors[1], vectors[2], vectors[3]);
-        var add = fused.Add is { } other ? Get(other, Layout.Blocked) : null;
+        var (add, (low, high)) = (then.Add, then.Last);
         var y = New(node, Layout.Blocked);
-        var (planes, pixels, blocks, low, high) = (Planes(node), Pixels(node), Blocks(node), fused.Low, fused.High);
+        var (planes, pixels, blocks) = (Planes(node), Pixels(node), Blocks(node));
         Slot[] reads = add is null ? [x, .. vectors] : [x, .. vectors, add];
-        Add(fused.Names, "scale and shift", planes, reads, [y], (item, _) =>
+        Add(Graph.NameOf(node), "scale and shift", planes, reads, [y], (item, _) =>
         {
             float* factor = stackalloc float[16], offset = stackalloc float[16];
             var c = item % blocks * 16;
             for (var lane = 0; lane < 16; lane++)
             {
-                factor[lane] = scale.P[c + lane] / MathF.Sqrt(variance.P[c + lane] + op.Epsilon);
+                factor[lane] = scale.P[c + lane] / MathF.Sqrt(variance.P[c + lane] + epsilon);
                 offset[lane] = shift.P[c + lane] - mean.P[c + lane] * factor[lane];
             }
 

@@ -10,12 +10,12 @@ internal sealed partial class Plan
 
     private readonly Team _team;
     private readonly bool _frozen;
-    private readonly Dictionary<Node, List<Node>> _users = [];
-    private readonly HashSet<Node> _outputs;
+    private readonly Weights _weights;
+    private readonly Dictionary<Node, List<Node>> _users;
+    private readonly HashSet<Node> _constants; // computed when somebody asks for them
     private readonly Dictionary<(Node, Layout), Slot> _slots = [];
     private readonly List<Slot> _all = [];
     private readonly List<Step> _steps = [];
-    private readonly List<Step> _once = []; // run when the plan is made: what depends on frozen weights alone
     private readonly Arena _arena;
     private long _scratch;
 
@@ -23,27 +23,24 @@ internal sealed partial class Plan
     /// False for training: <see cref="Parameter"/> may be written between runs.</param>
     public Plan(Graph graph, Weights weights, Team team, bool frozen)
     {
-        (Graph, _team, _frozen) = (graph, team, frozen);
-        _outputs = [.. graph.Outputs];
-        foreach (var node in graph.Nodes)
-            foreach (var input in node.Inputs)
-            {
-                if (!_users.TryGetValue(input, out var users)) _users[input] = users = [];
-                users.Add(node);
-            }
+        Graph = graph = Passes.All(graph, frozen);
+        (_weights, _team, _frozen) = (weights, team, frozen);
+        _users = graph.Users();
+        _constants = frozen ? graph.Constants() : [];
 
         foreach (var input in graph.Inputs) Keep(New(input, Layout.Plain)).Last = -1;
-        foreach (var parameter in graph.Parameters.Values) Keep(New(parameter, Layout.Plain));
-        Fuse();
+        if (!frozen)
+            foreach (var parameter in graph.Parameters.Values) Keep(New(parameter, Layout.Plain));
         foreach (var node in graph.Nodes)
-            if (node.Op is not Leaf) Lower(node);
+            if (node.Op is not Leaf && !_constants.Contains(node)) Lower(node);
         foreach (var output in graph.Outputs) Keep(Get(output, Layout.Plain));
 
-        _arena = new Arena(_all);
-        foreach (var (name, node) in graph.Parameters) weights[name].Span.CopyTo(_slots[(node, Layout.Plain)].Span);
-        _team.Run(_once, _scratch);
+        _arena = new Arena([.. _all.Where(slot => !slot.Constant)]);
+        if (!frozen)
+            foreach (var (name, node) in graph.Parameters) weights[name].Span.CopyTo(_slots[(node, Layout.Plain)].Span);
     }
 
+    /// <summary>The graph as the compiler rewrote it, with the inputs, outputs and parameters that it had.</summary>
     public Graph Graph { get; }
 
     public IReadOnlyList<Step> Steps => _steps;
@@ -57,7 +54,7 @@ internal sealed partial class Plan
     /// <summary>Output i after a run, row-major.</summary>
     public ReadOnlySpan<float> Output(int index) => _slots[(Graph.Outputs[index], Layout.Plain)].Span;
 
-    /// <summary>The plan's own copy of a parameter, row-major.</summary>
+    /// <summary>The plan's own copy of a parameter, row-major, unless the plan is frozen.</summary>
     public Span<float> Parameter(string name) => _slots[(Graph.Parameters[name], Layout.Plain)].Span;
 
     public void Run() => _team.Run(_steps, _scratch);
@@ -92,6 +89,13 @@ internal sealed partial class Plan
     private Slot Get(Node node, Layout layout)
     {
         if (_slots.TryGetValue((node, layout), out var slot)) return slot;
+        if (_constants.Contains(node) && !_slots.ContainsKey((node, Layout.Plain)) && !_slots.ContainsKey((node, Layout.Blocked)))
+        {
+            if (node.Op is Parameter) _weights[Graph.NameOf(node)].Span.CopyTo(Now(New(node, Layout.Plain)).Span);
+            else Lower(node);
+            return Get(node, layout);
+        }
+
         var other = _slots[(node, layout == Layout.Plain ? Layout.Blocked : Layout.Plain)];
         slot = New(node, layout);
         Convert(node, other, slot);
@@ -99,7 +103,7 @@ internal sealed partial class Plan
     }
 
     /// <summary>The value as it is, in whichever layout.</summary>
-    private Slot Any(Node node) => _slots.TryGetValue((node, Layout.Blocked), out var slot) ? slot : _slots[(node, Layout.Plain)];
+    private Slot Any(Node node) => _slots.TryGetValue((node, Layout.Blocked), out var slot) ? slot : Get(node, Layout.Plain);
 
     /// <summary>Where the node's value goes.</summary>
     private Slot New(Node node, Layout layout) => _slots[(node, layout)] = Memory(node.Shape, layout);
@@ -120,8 +124,25 @@ internal sealed partial class Plan
         return slot;
     }
 
+    // Memory of its own, at once, for what is computed while the plan is made.
+    private Slot Now(Slot slot)
+    {
+        slot.Constant = true;
+        _ = new Arena([slot]);
+        return slot;
+    }
+
+    /// <summary>A step at the end of the plan; what it reads and writes decides how long that memory is needed. A step that reads constants alone
+    /// makes constants, and is run at once.</summary>
     private void Add(string name, string kernel, int items, Slot[] reads, Slot[] writes, Work work, long scratch = 0)
     {
+        if (reads.Length > 0 && reads.All(slot => slot.Constant))
+        {
+            foreach (var slot in writes) Now(slot);
+            _team.Run([new Step(name, kernel, items, work)], scratch);
+            return;
+        }
+
         foreach (var slot in reads.Concat(writes))
         {
             slot.First = Math.Min(slot.First, _steps.Count);

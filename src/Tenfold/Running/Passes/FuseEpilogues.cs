@@ -1,0 +1,66 @@
+namespace Tenfold;
+
+/// <summary>What follows a convolution or norm on every number for itself is done while the number is in a register: an activation, the other end of a
+/// residual connection, another activation.</summary>
+internal static class FuseEpilogues
+{
+    public static Graph In(Graph graph)
+    {
+        var once = graph.UsedOnce();
+        return graph.Pass((node, inputs) =>
+        {
+            // The last of the operands takes it, when the others are already there.
+            foreach (var i in Enumerable.Range(0, inputs.Length).OrderByDescending(i => node.Inputs[i].Id))
+                if (once.Contains(node.Inputs[i]) && Takes(inputs[i], node.Op) && inputs.All(input => input.Shape == node.Shape))
+                {
+                    var before = inputs[i];
+                    var fused = before.Op as Fused ?? new Fused(before.Op, before.Inputs.Count, []);
+                    var name = before.Op is Fused ? before.Label : graph.NameOf(node.Inputs[i]);
+                    return (fused with { Then = [.. fused.Then, node.Op] }).Apply(
+                        [.. before.Inputs, .. inputs.Where((_, j) => j != i)], $"{name} + {graph.NameOf(node)}");
+                }
+
+            return null;
+        });
+    }
+
+    // Activation, addition, activation; of a norm only the last two.
+    private static bool Takes(Node node, Op next)
+    {
+        if (node.Shape.Rank != 4) return false;
+        var (first, then) = node.Op is Fused fused ? (fused.First, fused.Then) : (node.Op, []);
+        if (first is not (Convolution or ConvolutionTranspose or BatchNorm)) return false;
+        var adds = then.Any(op => op is Add);
+        var active = then is [.., not Add];
+        if (next is Add) return !adds && !(active && first is BatchNorm);
+        return next is Relu or Relu6 && !active;
+    }
+}
+
+/// <summary>An operation and those on every number for itself that follow it, computed in one pass.</summary>
+/// <remarks>Inputs: those of the first operation, then the other operand of each addition.</remarks>
+/// <param name="Arity">How many inputs the first operation takes.</param>
+internal sealed record Fused(Op First, int Arity, Op[] Then) : Op
+{
+    public override string Name => First.Name;
+
+    public override Shape Infer(ReadOnlySpan<Shape> inputs) => First.Infer(inputs[..Arity]);
+
+    public override Cost Cost(ReadOnlySpan<Shape> inputs, Shape output) => First.Cost(inputs[..Arity], output);
+
+    public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
+    {
+        var value = new Values<T>(output.Shape);
+        First.Define(inputs[..Arity], value);
+        var others = inputs[Arity..];
+        foreach (var op in Then)
+        {
+            var next = new Values<T>(output.Shape);
+            op.Define(op is Add ? [value, others[0]] : [value], next);
+            if (op is Add) others = others[1..];
+            value = next;
+        }
+
+        value.Data.CopyTo(output.Data, 0);
+    }
+}

@@ -1,0 +1,81 @@
+using Xunit;
+
+namespace Tenfold.Tests;
+
+public class PassTests
+{
+    [Fact]
+    public void A_norm_behind_a_convolution_is_folded_into_it()
+    {
+        var graph = Image.Of(3, 7, 6).ConvBn(5, 3).Relu().Conv(4, 1).BatchNorm(epsilon: 1e-3f).ToGraph("norms");
+        Assert.Equal([typeof(Convolution), typeof(Relu), typeof(Convolution)], Operations(Same(graph, FoldNorms.In)));
+    }
+
+    [Fact]
+    public void A_norm_behind_a_transposed_convolution_in_groups_is_folded_into_it()
+    {
+        var graph = Image.Of(6, 4, 5).ConvTranspose(9, 3, stride: 2, groups: 3).BatchNorm().ToGraph("transposed");
+        Assert.Equal([typeof(ConvolutionTranspose)], Operations(Same(graph, FoldNorms.In)));
+    }
+
+    [Fact]
+    public void A_norm_is_left_alone_when_another_uses_the_convolution_too()
+    {
+        var conv = Image.Of(3, 5, 5).Conv(4, 3);
+        Assert.Contains(typeof(BatchNorm), Operations(Same(new Graph("shared", conv.BatchNorm() + conv), FoldNorms.In)));
+        Assert.Contains(typeof(BatchNorm), Operations(Same(new Graph("output", conv.BatchNorm(), conv), FoldNorms.In)));
+    }
+
+    [Fact]
+    public void An_activation_a_skip_and_an_activation_are_done_with_the_convolution()
+    {
+        var x = Image.Of(3, 5, 6);
+        var graph = (x.Conv(3, 3).Relu6() + x).Relu().ToGraph("epilogue");
+        Assert.Equal([typeof(Fused)], Operations(Same(graph, FuseEpilogues.In)));
+    }
+
+    [Fact]
+    public void What_a_second_node_uses_is_not_hidden_in_a_step()
+    {
+        var conv = Image.Of(3, 5, 6).Conv(3, 3);
+        Assert.Equal([typeof(Convolution), typeof(Relu), typeof(Add)], Operations(Same(new Graph("shared", conv.Relu() + conv), FuseEpilogues.In)));
+    }
+
+    [Fact]
+    public void A_residual_network_becomes_one_operation_a_convolution()
+    {
+        var graph = Network.Create("resnet20");
+        var operations = Operations(Same(graph, graph => Passes.All(graph, frozen: true)));
+        Assert.Equal(graph.Nodes.Count(node => node.Op is Convolution), operations.Count(type => type == typeof(Fused)));
+        Assert.DoesNotContain(typeof(BatchNorm), operations);
+        Assert.DoesNotContain(typeof(Relu), operations);
+    }
+
+    // What a graph computes from its inputs, in order, leaving out what depends on its parameters alone.
+    private static IEnumerable<Type> Operations(Graph graph)
+    {
+        var constants = graph.Constants();
+        return graph.Nodes.Where(node => node.Op is not Leaf && !constants.Contains(node)).Select(node => node.Op.GetType());
+    }
+
+    // The rewritten graph, after both were run by their definitions in double on the same random numbers.
+    private static Graph Same(Graph graph, Func<Graph, Graph> pass)
+    {
+        var rewritten = pass(graph);
+        Assert.Equal(graph.Inputs, rewritten.Inputs);
+        Assert.Equal(graph.Parameters, rewritten.Parameters);
+        var weights = graph.Parameters.ToDictionary(pair => pair.Key, pair => Numbers(pair.Key, pair.Value.Shape, ((Parameter)pair.Value.Op).Role == "running_var" ? Draws.Uniform(0.5, 2) : Draws.Uniform(-0.5, 0.5)));
+        Values<double>[] inputs = [.. graph.Inputs.Select(input => Numbers(graph.NameOf(input), input.Shape, Draws.Normal))];
+        var expected = Reference.Run(graph, weights, inputs);
+        var actual = Reference.Run(rewritten, weights, inputs);
+        for (var i = 0; i < expected.Length; i++) Check.Close(expected[i].Data, actual[i].Data, 1e-12, $"{graph.Name}: output {i}");
+        return rewritten;
+    }
+
+    private static Values<double> Numbers(string name, Shape shape, Draw draw)
+    {
+        var (random, values) = (Philox.Named(3, name), new Values<double>(shape));
+        for (var i = 0; i < values.Data.Length; i++) values[i] = draw(random, (ulong)i);
+        return values;
+    }
+}
