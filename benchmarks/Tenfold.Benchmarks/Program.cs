@@ -6,6 +6,12 @@ using Tenfold;
 
 // Training steps of a network, forward and backward without the optimiser: images per second, GFLOP/s and the share of the FMA peak.
 //   dotnet run --project benchmarks/Tenfold.Benchmarks -c Release -- train [--network resnet20] [--batch 128] [--threads 2] [--seconds 10] [--profile]
+if (args is ["conv", ..])
+{
+    ConvolutionBenchmark.Run(args, Peak.Measure());
+    return;
+}
+
 string Option(string name, string otherwise) => Array.IndexOf(args, "--" + name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : otherwise;
 var network = Option("network", "resnet20");
 var batch = int.Parse(Option("batch", "128"), CultureInfo.InvariantCulture);

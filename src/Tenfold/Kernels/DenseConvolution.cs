@@ -9,7 +9,7 @@ namespace Tenfold.Kernels;
 /// <para>A tile's sum runs over a list of runs of input channels, one per tap and channel block, so groups are shorter lists and
 /// nothing else. Where a group is smaller than a block, a tile also multiplies by the zeros between the groups.</para>
 /// </remarks>
-internal sealed unsafe class DenseConvolution
+internal sealed unsafe class DenseConvolution : ConvolutionKernel
 {
     private const int ScratchFloats = 48 * 1024; // 192 KB: with the weights of a tile well within the second-level cache
 
@@ -20,15 +20,7 @@ internal sealed unsafe class DenseConvolution
     public DenseConvolution(DenseShape shape)
     {
         _shape = shape;
-        var tiles = new List<(int Block, int Blocks)>();
-        for (var block = 0; block < shape.OutBlocks;)
-        {
-            var blocks = Math.Min(Dense.MaxBlocks, shape.OutBlocks - block);
-            if (blocks > 1 && Range(block, 1) != Range(block + 1, 1)) blocks = 1;
-            tiles.Add((block, blocks));
-            block += blocks;
-        }
-
+        var tiles = shape.OutTiles();
         var phases = new List<Phase>();
         foreach (var rows in shape.Pointwise ? [new Geometry(1, 1, 0, 1, [0], [0])] : shape.Rows)
             foreach (var columns in shape.Pointwise ? [new Geometry(shape.OutPlane.Area, 1, 0, 1, [0], [0])] : shape.Columns)
@@ -63,20 +55,18 @@ internal sealed unsafe class DenseConvolution
         PackedSize = packed;
     }
 
-    /// <summary>Into how many pieces the work falls; each may run on any thread.</summary>
-    public int Items { get; }
+    public override string Name => _shape.Pointwise ? "pointwise" : _shape.Transposed ? "transposed, by phases" : "direct";
 
-    /// <summary>Floats of scratch memory that an item needs.</summary>
-    public long Scratch { get; }
+    public override int Items { get; }
 
-    /// <summary>Floats of packed weights.</summary>
-    public long PackedSize { get; }
+    public override long Scratch { get; }
 
-    public int PackItems { get; }
+    public override long PackedSize { get; }
+
+    public override int PackItems { get; }
 
     /// <summary>Packs the weights of tile <paramref name="item"/>: for each k a row of the tile's output channels.</summary>
-    /// <param name="scale">A factor per output channel, or null.</param>
-    public void Pack(int item, float* kernel, float* scale, float* packed)
+    public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
         var phase = 0;
         for (; item >= _phases[phase].Tiles.Count; phase++) item -= _phases[phase].Tiles.Count;
@@ -96,8 +86,7 @@ internal sealed unsafe class DenseConvolution
         }
     }
 
-    /// <param name="bias">A number per output channel, a multiple of 16 long.</param>
-    public void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
+    public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
     {
         var (work, share) = Math.DivRem(item, _tileGroups);
         var p = _phases.Length - 1;
@@ -159,11 +148,9 @@ internal sealed unsafe class DenseConvolution
         }
     }
 
-    private (int From, int To) Range(int block, int blocks) => _shape.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
-
     private InputRun[] Runs(Phase phase, int block, int blocks)
     {
-        var (from, to) = Range(block, blocks);
+        var (from, to) = _shape.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
         var runs = new List<InputRun>();
         for (var c = from; c < to; c += Dense.Block - c % Dense.Block)
             for (var i = 0; i < phase.Rows.Shifts.Length; i++)

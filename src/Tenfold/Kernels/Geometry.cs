@@ -107,6 +107,23 @@ internal sealed record DenseShape(int Batch, int In, int Out, Size InPlane, Size
     /// <summary>The input channels that output channels [from, to) read: those of their groups.</summary>
     public (int From, int To) Reads(int from, int to) => (from / OutPerGroup * InPerGroup, ((Math.Min(to, Out) - 1) / OutPerGroup + 1) * InPerGroup);
 
+    /// <summary>The blocks of output channels that a tile of the micro-kernel computes together: two, where the registers allow and both read the same channels.</summary>
+    public List<(int Block, int Blocks)> OutTiles()
+    {
+        var tiles = new List<(int Block, int Blocks)>();
+        for (var block = 0; block < OutBlocks;)
+        {
+            var blocks = Math.Min(Dense.MaxBlocks, OutBlocks - block);
+            if (blocks > 1 && Range(block) != Range(block + 1)) blocks = 1;
+            tiles.Add((block, blocks));
+            block += blocks;
+        }
+
+        return tiles;
+
+        (int, int) Range(int block) => Reads(block * Dense.Block, (block + 1) * Dense.Block);
+    }
+
     /// <summary>Where the weight from input channel <paramref name="c"/> to output channel <paramref name="o"/> of tap 0 lies; -1 when they are in different groups.</summary>
     public int Weight(int o, int c) => o / OutPerGroup != c / InPerGroup ? -1
         : KernelSize.Area * (Transposed ? c * OutPerGroup + o % OutPerGroup : o * InPerGroup + c % InPerGroup);

@@ -36,7 +36,7 @@ internal sealed unsafe partial class Plan
         var (op, then) = Split(node);
         var (shape, name) = (ShapeOf(op, node), Graph.NameOf(node));
         var arity = node.Op is Fused fused ? fused.Arity : node.Inputs.Count;
-        var convolution = new DenseConvolution(shape);
+        var (convolution, reason) = ConvolutionChoice.Of(shape, _options.Exact, Forced(name));
 
         // A scaled kernel is scaled while it is packed.
         var scaled = node.Inputs[1].Op is ScaledKernel ? node.Inputs[1] : null;
@@ -49,9 +49,12 @@ internal sealed unsafe partial class Plan
         var x = Get(node.Inputs[0], Layout.Blocked);
         var y = New(node, Layout.Blocked);
         Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
-        Add(name, $"{(shape.Pointwise ? "pointwise" : shape.Transposed ? "transposed, by phases" : "direct")}, {convolution.Items} items", convolution.Items, reads, [y],
+        Add(name, $"{convolution.Name}, {convolution.Items} items{(reason.Length > 0 ? $"; {reason}" : "")}", convolution.Items, reads, [y],
             (item, scratch) => convolution.Run(item, x.P, packed.P, bias.P, then.Kernel, y.P, scratch), convolution.Scratch);
     }
+
+    // The algorithm that was asked for; the convolution's own name comes first in that of a step.
+    private int? Forced(string name) => _options.Algorithms.TryGetValue(name.Split(" + ")[0], out var algorithm) || _options.Algorithms.TryGetValue("*", out algorithm) ? (int)algorithm : null;
 
     private void WeightGradient(Node node, DenseShape shape)
     {

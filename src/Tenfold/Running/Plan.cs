@@ -9,7 +9,7 @@ internal sealed partial class Plan
     private const int Forever = int.MaxValue;
 
     private readonly Team _team;
-    private readonly bool _frozen;
+    private readonly RunOptions _options;
     private readonly Weights _weights;
     private readonly Dictionary<Node, List<Node>> _users;
     private readonly HashSet<Node> _constants; // computed when somebody asks for them
@@ -21,10 +21,10 @@ internal sealed partial class Plan
 
     /// <param name="frozen">True for inference: the weights never change, so norms are folded and kernels packed once.
     /// False for training: <see cref="Parameter"/> may be written between runs.</param>
-    public Plan(Graph graph, Weights weights, Team team, bool frozen)
+    public Plan(Graph graph, Weights weights, Team team, bool frozen, RunOptions? options = null)
     {
         Graph = graph = Passes.All(graph, frozen);
-        (_weights, _team, _frozen) = (weights, team, frozen);
+        (_weights, _team, _options) = (weights, team, options ?? new RunOptions());
         _users = graph.Users();
         _constants = frozen ? graph.Constants() : [];
 

@@ -1,0 +1,239 @@
+using System.Globalization;
+using System.Linq;
+using System.Text;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Text;
+
+namespace Tenfold.KernelGenerator;
+
+/// <summary>Writes the transforms of Winograd's convolution F(m x m, 3 x 3), m = 2, 4 and 6, for every vector width.</summary>
+/// <remarks>
+/// <para>Toom-Cook with the points 0, +-p for each p of a list, and infinity; m + 2 of them. A pair +-p shares its even and odd powers, so a
+/// transform of one row is a few multiply-adds on registers; the rows of coefficients are never stored.</para>
+/// <para>Points between 1/2 and 2 keep the powers near 1 and with them the rounding small; those of four decimal places in binary are exact.</para>
+/// </remarks>
+[Generator]
+public sealed class WinogradTransforms : IIncrementalGenerator
+{
+    private static readonly double[][] s_points = { new[] { 1.0 }, new[] { 0.625, 1.5 }, new[] { 0.5, 1.0, 1.5 } };
+
+    private static readonly (string Name, string Vector, int Lanes)[] s_widths = { ("Winograd512", "Vector512", 16), ("Winograd256", "Vector256", 8), ("Winograd128", "Vector128", 4) };
+
+    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
+    {
+        foreach (var (name, vector, lanes) in s_widths) output.AddSource(name + ".g.cs", SourceText.From(Class(name, vector, lanes), Encoding.UTF8));
+        output.AddSource("WinogradPoints.g.cs", SourceText.From(Points(), Encoding.UTF8));
+    });
+
+    // The kernel's transform is done in double by ordinary code, which needs the points.
+    private static string Points()
+    {
+        var code = new StringBuilder();
+        code.AppendLine("namespace Tenfold.Kernels;");
+        code.AppendLine("/// <summary>The positive points of each transform, by m / 2 - 1.</summary>");
+        code.AppendLine("internal static class WinogradPoints");
+        code.AppendLine("{");
+        code.AppendLine($"    public static readonly double[][] Of = [{string.Join(", ", s_points.Select(points => $"[{string.Join(", ", points.Select(p => Number(p)))}]"))}];");
+        code.AppendLine("}");
+        return code.ToString();
+    }
+
+    private static string Class(string name, string vector, int lanes)
+    {
+        var code = new StringBuilder();
+        code.AppendLine("#nullable enable");
+        code.AppendLine("using System.Runtime.CompilerServices;");
+        code.AppendLine("using System.Runtime.Intrinsics;");
+        code.AppendLine("namespace Tenfold.Kernels;");
+        code.AppendLine($"/// <summary>The transforms of Winograd's convolution on {vector}.</summary>");
+        code.AppendLine($"internal static unsafe class {name}");
+        code.AppendLine("{");
+        foreach (var points in s_points)
+        {
+            Input(code, vector, lanes, points);
+            Output(code, vector, lanes, points);
+        }
+
+        code.AppendLine("    /// <summary>By m / 2 - 1.</summary>");
+        code.AppendLine($"    public static readonly delegate*<float*, nint, nint, float*, nint, float*, void>[] Inputs = [{string.Join(", ", s_points.Select(points => $"&Input{2 * points.Length}"))}];");
+        code.AppendLine("    /// <summary>By m / 2 - 1.</summary>");
+        code.AppendLine($"    public static readonly delegate*<in WinogradOutput, float*, void>[] Outputs = [{string.Join(", ", s_points.Select(points => $"&Output{2 * points.Length}"))}];");
+        code.AppendLine("}");
+        return code.ToString();
+    }
+
+    // v = B' d B: columns into t, then rows out of it.
+    private static void Input(StringBuilder code, string vector, int lanes, double[] points)
+    {
+        var size = 2 * points.Length + 2;
+        code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        code.AppendLine($"    private static void Input{size - 2}(float* x, nint row, nint pixel, float* v, nint step, float* t)");
+        code.AppendLine("    {");
+        var constants = new Constants(vector);
+        var pass = new StringBuilder();
+        InputPass(pass, vector, constants, points, i => $"x + {i} * row", i => $"t + {i * size * lanes}");
+        var second = new StringBuilder();
+        InputPass(second, vector, constants, points, i => $"t + {i * lanes}", i => $"v + {i} * step");
+        code.Append(constants.Declarations);
+        code.AppendLine($"        for (var lane = 0; lane < 16; lane += {lanes}, x += {lanes}, v += {lanes})");
+        code.AppendLine("        {");
+        code.AppendLine("            float* x0 = x, t0 = t, v0 = v;");
+        code.AppendLine($"            for (var j = 0; j < {size}; j++, x += pixel, t += {lanes})");
+        code.AppendLine("            {");
+        code.Append(pass);
+        code.AppendLine("            }");
+        code.AppendLine("            t = t0;");
+        code.AppendLine($"            for (var i = 0; i < {size}; i++, t += {size * lanes}, v += {size} * step)");
+        code.AppendLine("            {");
+        code.Append(second);
+        code.AppendLine("            }");
+        code.AppendLine("            x = x0;");
+        code.AppendLine("            t = t0;");
+        code.AppendLine("            v = v0;");
+        code.AppendLine("        }");
+        code.AppendLine("    }");
+    }
+
+    private static void InputPass(StringBuilder code, string vector, Constants constants, double[] points, System.Func<int, string> load, System.Func<int, string> store)
+    {
+        var (n, size) = (points.Length, 2 * points.Length + 2);
+        for (var i = 0; i < size; i++) code.AppendLine($"                var d{i} = {vector}.Load({load(i)});");
+        var all = Product(points.Select(p => p * p)); // (s - p^2) over all pairs, s = x^2
+        code.AppendLine($"                ({Sum(0, all)}).Store({store(0)});");
+        for (var j = 0; j < n; j++)
+        {
+            var others = Product(points.Where((_, k) => k != j).Select(p => p * p));
+            code.AppendLine($"                var e{j} = {Sum(2, others)};");
+            code.AppendLine($"                var o{j} = {Sum(1, others)};");
+            if (points[j] == 1)
+            {
+                code.AppendLine($"                (e{j} + o{j}).Store({store(1 + 2 * j)});");
+                code.AppendLine($"                (e{j} - o{j}).Store({store(2 + 2 * j)});");
+                continue;
+            }
+
+            code.AppendLine($"                {vector}.FusedMultiplyAdd(o{j}, {constants.Of(points[j])}, e{j}).Store({store(1 + 2 * j)});");
+            code.AppendLine($"                {vector}.FusedMultiplyAdd(o{j}, {constants.Of(-points[j])}, e{j}).Store({store(2 + 2 * j)});");
+        }
+
+        code.AppendLine($"                ({Sum(1, all)}).Store({store(size - 1)});");
+
+        // d[first] c[0] + d[first + 2] c[1] + ..., the last coefficient 1
+        string Sum(int first, double[] c)
+        {
+            var sum = $"d{first + 2 * (c.Length - 1)}";
+            for (var k = c.Length - 2; k >= 0; k--)
+                sum = c[k] == -1 ? $"({sum} - d{first + 2 * k})" : $"{vector}.FusedMultiplyAdd(d{first + 2 * k}, {constants.Of(c[k])}, {sum})";
+            return sum;
+        }
+    }
+
+    // y = A' m A + bias, and the epilogue: columns into t, then rows out of it.
+    private static void Output(StringBuilder code, string vector, int lanes, double[] points)
+    {
+        var (m, size) = (2 * points.Length, 2 * points.Length + 2);
+        code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        code.AppendLine($"    private static void Output{m}(in WinogradOutput o, float* t)");
+        code.AppendLine("    {");
+        var constants = new Constants(vector);
+        var pass = new StringBuilder();
+        OutputPass(pass, vector, constants, points, i => $"from + {i * size} * step");
+        for (var k = 0; k < m; k++) pass.AppendLine($"                y{k}.Store(t + {k * size * lanes});");
+        var second = new StringBuilder();
+        OutputPass(second, vector, constants, points, i => $"t + {i * lanes}");
+        code.Append(constants.Declarations);
+        code.AppendLine("        float* from = o.M, add = o.Add, y = o.Y;");
+        code.AppendLine("        var step = o.Step;");
+        code.AppendLine("        var bias = o.Bias;\n        var (row, pixel) = (o.YRow, o.YPixel);");
+        code.AppendLine($"        var (firstLow, firstHigh, low, high) = ({vector}.Create(o.FirstLow), {vector}.Create(o.FirstHigh), {vector}.Create(o.Low), {vector}.Create(o.High));");
+        code.AppendLine($"        for (var lane = 0; lane < 16; lane += {lanes}, from = o.M + lane, y = o.Y + lane, add = o.Add == null ? null : o.Add + lane)");
+        code.AppendLine("        {");
+        code.AppendLine("            var t0 = t;");
+        code.AppendLine($"            for (var j = 0; j < {size}; j++, from += step, t += {lanes})");
+        code.AppendLine("            {");
+        code.Append(pass);
+        code.AppendLine("            }");
+        code.AppendLine("            t = t0;");
+        code.AppendLine($"            var b = {vector}.Load(bias + lane);");
+        code.AppendLine($"            for (var i = 0; i < {m}; i++, t += {size * lanes}, y += row)");
+        code.AppendLine("            {");
+        code.Append(second);
+        code.AppendLine("                if (add != null)");
+        code.AppendLine("                {");
+        for (var k = 0; k < m; k++)
+            code.AppendLine($"                    {vector}.MinNative(high, {vector}.MaxNative(low, {vector}.MinNative(firstHigh, {vector}.MaxNative(firstLow, y{k} + b)) + {vector}.Load(add + {k} * pixel))).Store(y + {k} * pixel);");
+        code.AppendLine("                    add += row;");
+        code.AppendLine("                }");
+        code.AppendLine("                else");
+        code.AppendLine("                {");
+        for (var k = 0; k < m; k++) code.AppendLine($"                    {vector}.MinNative(high, {vector}.MaxNative(low, y{k} + b)).Store(y + {k} * pixel);");
+        code.AppendLine("                }");
+        code.AppendLine("            }");
+        code.AppendLine("            t = t0;");
+        code.AppendLine("        }");
+        code.AppendLine("    }");
+    }
+
+    private static void OutputPass(StringBuilder code, string vector, Constants constants, double[] points, System.Func<int, string> load)
+    {
+        var (n, m) = (points.Length, 2 * points.Length);
+        for (var j = 0; j < n; j++)
+        {
+            code.AppendLine($"                var plus{j} = {vector}.Load({load(1 + 2 * j)});");
+            code.AppendLine($"                var minus{j} = {vector}.Load({load(2 + 2 * j)});");
+            code.AppendLine($"                var s{j} = plus{j} + minus{j};");
+            code.AppendLine($"                var d{j} = plus{j} - minus{j};");
+        }
+
+        for (var k = 0; k < m; k++)
+        {
+            var sum = k == 0 ? $"{vector}.Load({load(0)})" : k == m - 1 ? $"{vector}.Load({load(m + 1)})" : "";
+            for (var j = 0; j < n; j++)
+            {
+                var (value, power) = (k % 2 == 0 ? $"s{j}" : $"d{j}", System.Math.Pow(points[j], k));
+                sum = power == 1 ? (sum.Length == 0 ? value : $"({sum} + {value})")
+                    : sum.Length == 0 ? $"({value} * {constants.Of(power)})" : $"{vector}.FusedMultiplyAdd({value}, {constants.Of(power)}, {sum})";
+            }
+
+            code.AppendLine($"                var y{k} = {sum};");
+        }
+    }
+
+    // Coefficients, lowest first, of the polynomial with these roots.
+    private static double[] Product(System.Collections.Generic.IEnumerable<double> roots)
+    {
+        var c = new[] { 1.0 };
+        foreach (var root in roots)
+        {
+            var next = new double[c.Length + 1];
+            for (var i = 0; i < c.Length; i++)
+            {
+                next[i + 1] += c[i];
+                next[i] -= root * c[i];
+            }
+
+            c = next;
+        }
+
+        return c;
+    }
+
+    private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    // Vectors of one number each, declared where the method begins.
+    private sealed class Constants
+    {
+        private readonly string _vector;
+        private readonly System.Collections.Generic.List<double> _values = new();
+
+        public Constants(string vector) => _vector = vector;
+
+        public string Of(double value)
+        {
+            if (!_values.Contains(value)) _values.Add(value);
+            return $"c{_values.IndexOf(value)}";
+        }
+
+        public string Declarations => string.Concat(_values.Select((value, i) => $"        var c{i} = {_vector}.Create({Number(value)}f);\n"));
+    }
+}

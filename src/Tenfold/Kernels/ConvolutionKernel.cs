@@ -1,0 +1,25 @@
+namespace Tenfold.Kernels;
+
+/// <summary>One way to compute a dense convolution of given numbers: how its weights are packed, and how the work falls into items.</summary>
+internal abstract unsafe class ConvolutionKernel
+{
+    public abstract string Name { get; }
+
+    /// <summary>Into how many pieces the work falls; each may run on any thread.</summary>
+    public abstract int Items { get; }
+
+    /// <summary>Floats of scratch memory that an item needs.</summary>
+    public abstract long Scratch { get; }
+
+    /// <summary>Floats of packed weights.</summary>
+    public abstract long PackedSize { get; }
+
+    public abstract int PackItems { get; }
+
+    /// <param name="kernel">As the operation has it, row-major.</param>
+    /// <param name="scale">A factor per output channel, or null.</param>
+    public abstract void Pack(int item, float* kernel, float* scale, float* packed);
+
+    /// <param name="bias">A number per output channel, a multiple of 16 long.</param>
+    public abstract void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch);
+}

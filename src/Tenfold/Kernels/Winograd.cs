@@ -1,0 +1,56 @@
+namespace Tenfold.Kernels;
+
+/// <summary>One tile of transformed products on its way back: y = within bounds of (A' M A + bias), with an addition in between as in <see cref="DenseEpilogue"/>.</summary>
+internal unsafe struct WinogradOutput
+{
+    /// <summary>The products, <see cref="Step"/> floats from one of the (m + 2)^2 to the next.</summary>
+    public float* M;
+    public nint Step;
+
+    public float* Bias;
+
+    /// <summary>Laid out as <see cref="Y"/>; or null.</summary>
+    public float* Add;
+
+    public float* Y;
+
+    /// <summary>Floats from one row and one pixel of the tile to the next in <see cref="Y"/>.</summary>
+    public nint YRow, YPixel;
+
+    public float FirstLow, FirstHigh, Low, High;
+}
+
+/// <summary>Which of the generated transforms this machine runs.</summary>
+internal static unsafe class Winograd
+{
+    /// <summary>(m + 2) x (m + 2) pixels at x, transformed, to v, <paramref name="step"/> floats from one number to the next.</summary>
+    /// <param name="scratch">(m + 2)^2 x 16 floats.</param>
+    public static void Input(int m, float* x, nint row, nint pixel, float* v, nint step, float* scratch) => (Simd.Width switch
+    {
+        512 => Winograd512.Inputs,
+        256 => Winograd256.Inputs,
+        _ => Winograd128.Inputs,
+    })[m / 2 - 1](x, row, pixel, v, step, scratch);
+
+    public static void Output(int m, in WinogradOutput output, float* scratch) => (Simd.Width switch
+    {
+        512 => Winograd512.Outputs,
+        256 => Winograd256.Outputs,
+        _ => Winograd128.Outputs,
+    })[m / 2 - 1](output, scratch);
+
+    /// <summary>The kernel's transform [m + 2][3]: row j holds 1, x, x^2 at the j-th point over the product of its distances to the others.</summary>
+    public static double[,] Kernel(int m)
+    {
+        var points = WinogradPoints.Of[m / 2 - 1].SelectMany(p => new[] { p, -p }).Prepend(0.0).ToArray();
+        var g = new double[m + 2, 3];
+        for (var j = 0; j < points.Length; j++)
+        {
+            var distances = points.Where((_, k) => k != j).Aggregate(1.0, (product, other) => product * (points[j] - other));
+            for (var i = 0; i < 3; i++) g[j, i] = Math.Pow(points[j], i) / distances;
+        }
+
+        g[m + 1, 2] = 1; // infinity
+        return g;
+    }
+}

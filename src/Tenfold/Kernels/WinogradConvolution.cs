@@ -1,0 +1,290 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Tenfold.Kernels;
+
+/// <summary>A 3x3 convolution of stride 1 with fewer multiplications: F(m x m, 3 x 3) of Winograd's minimal filtering.</summary>
+/// <remarks>
+/// <code>
+///  (m+2) x (m+2) pixels  --B-->  V[(m+2)^2]  --x U, summed over input channels-->  M[(m+2)^2]  --A-->  m x m outputs
+/// </code>
+/// An output costs ((m + 2) / m)^2 multiplications for each input channel in place of 9: 4 for m = 2, 2.25 for m = 4, 1.78 for m = 6.
+/// Transforms treat the 16 channels of a block side by side; the products are (m + 2)^2 pointwise convolutions of "pixels" that are tiles, and
+/// run on the micro-kernel of <see cref="DenseConvolution"/>. Tiles are treated in groups whose V stays in the second-level cache.
+/// <para>Dilation d is d x d convolutions on every d-th row and column: their tiles stand side by side with the same kernel. A transposed convolution
+/// of stride 1 is a convolution with its kernel turned around. Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016.</para>
+/// </remarks>
+internal sealed unsafe class WinogradConvolution : ConvolutionKernel
+{
+    private const int CacheFloats = 132 * 1024; // of V: half of the second-level cache
+
+    private readonly DenseShape _shape;
+    private readonly int _m, _size, _area, _group, _groups, _shares;
+    private readonly Place[] _places; // of one sample
+    private readonly Pair[] _pairs;
+    private readonly double[,] _kernel;
+    private readonly nint _vStep, _mStep;
+
+    public WinogradConvolution(DenseShape shape, int m)
+    {
+        (_shape, _m, _size, _area, _kernel) = (shape, m, m + 2, (m + 2) * (m + 2), Winograd.Kernel(m));
+        _places = [.. Places()];
+        var tiles = checked(shape.Batch * _places.Length);
+        var most = Math.Clamp(CacheFloats / (_area * shape.InBlocks * Dense.Block) / 14 * 14, 16, 56);
+        _groups = (tiles + most - 1) / most;
+        _group = (tiles + _groups - 1) / _groups;
+
+        // An odd number of lines, so that the numbers of one tile do not all fall into the same sets of a cache.
+        _vStep = (shape.InBlocks * _group | 1) * Dense.Block;
+        _mStep = (Dense.MaxBlocks * _group | 1) * Dense.Block;
+
+        var pairs = new List<Pair>();
+        foreach (var (block, blocks) in shape.OutTiles())
+        {
+            var (from, to) = shape.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
+            pairs.Add(new Pair(block, blocks, from, to, PackedSize, _group));
+            PackedSize += (long)_area * (to - from) * blocks * Dense.Block;
+        }
+
+        _pairs = [.. pairs];
+        _shares = _groups >= 4 ? 1 : Math.Min(_pairs.Length, (4 + _groups - 1) / _groups);
+        Items = _groups * _shares;
+        PackItems = _pairs.Length * shape.InBlocks;
+        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block;
+    }
+
+    public override int Items { get; }
+
+    public override long Scratch { get; }
+
+    public override long PackedSize { get; }
+
+    public override int PackItems { get; }
+
+    public override string Name => $"Winograd F({_m}x{_m}){(_shape.Dilation.Area > 1 ? ", polyphase" : "")}";
+
+    public int Tiles => _shape.Batch * _places.Length;
+
+    /// <summary>How many times the weights are read.</summary>
+    public int Groups => _groups;
+
+    /// <summary>How many times each tile is transformed.</summary>
+    public int Shares => _shares;
+
+    public static bool Takes(DenseShape shape) => shape.KernelSize == new Size(3, 3) && shape.Stride.Area == 1
+        && (shape.Groups == 1 || (shape.InPerGroup % Dense.Block == 0 && shape.OutPerGroup % Dense.Block == 0));
+
+    /// <summary>One block of input channels for one tile of output channels: U = G k G', in double.</summary>
+    public override void Pack(int item, float* kernel, float* scale, float* packed)
+    {
+        var (pair, inBlock) = (_pairs[item / _shape.InBlocks], item % _shape.InBlocks);
+        var width = pair.Blocks * Dense.Block;
+        var (from, to) = (Math.Max(pair.From, inBlock * Dense.Block), Math.Min(pair.To, (inBlock + 1) * Dense.Block));
+        double* taps = stackalloc double[9 * width], half = stackalloc double[3 * _size * width];
+        for (var c = from; c < to; c++)
+        {
+            for (var v = 0; v < width; v++)
+            {
+                var o = pair.Block * Dense.Block + v;
+                var at = o < _shape.Out ? _shape.Weight(o, c) : -1;
+                for (var tap = 0; tap < 9; tap++)
+                    taps[tap * width + v] = at < 0 ? 0 : kernel[at + (_shape.Transposed ? 8 - tap : tap)] * (scale == null ? 1.0 : scale[o]);
+            }
+
+            // half[i][column] = G k, then U = half G'
+            for (var i = 0; i < _size; i++)
+                for (var column = 0; column < 3; column++)
+                    Combine(i, taps + column * width, 3 * width, half + (i * 3 + column) * width, width);
+            var u = packed + pair.Weights + (long)(c - pair.From) * width;
+            for (var i = 0; i < _size; i++)
+                for (var j = 0; j < _size; j++, u += (long)(pair.To - pair.From) * width)
+                {
+                    var (g0, g1, g2) = (_kernel[j, 0], _kernel[j, 1], _kernel[j, 2]);
+                    var h = half + i * 3 * width;
+                    for (var v = 0; v < width; v += Vector<float>.Count)
+                    {
+                        var low = Vector.Load(h + v) * g0 + Vector.Load(h + width + v) * g1 + Vector.Load(h + 2 * width + v) * g2;
+                        var next = v + Vector<double>.Count;
+                        var high = Vector.Load(h + next) * g0 + Vector.Load(h + width + next) * g1 + Vector.Load(h + 2 * width + next) * g2;
+                        Vector.Narrow(low, high).Store(u + v);
+                    }
+                }
+        }
+    }
+
+    public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
+    {
+        var (group, share) = Math.DivRem(item, _shares);
+        var (begin, end) = (_pairs.Length * share / _shares, _pairs.Length * (share + 1) / _shares);
+        var first = group * _group;
+        var count = Math.Min(_group, _shape.Batch * _places.Length - first);
+        var v = scratch;
+        var m = v + _area * _vStep;
+        var rest = m + _area * _mStep;
+        Transform(first, count, _pairs[begin].From / Dense.Block, (_pairs[end - 1].To + Dense.Block - 1) / Dense.Block, x, v, rest);
+
+        var zeros = rest + (2 * _area + 2 * _m * _m) * Dense.Block;
+        new Span<float>(zeros, 2 * Dense.Block).Clear();
+        for (var p = begin; p < end; p++)
+        {
+            var pair = _pairs[p];
+            Multiply(pair, count, v, packed, zeros, m);
+            for (var block = 0; block < pair.Blocks; block++)
+                Return(first, count, pair.Block + block, m + block * _group * Dense.Block, bias, then, y, rest);
+        }
+    }
+
+    // V = B' d B for some channel blocks of some tiles.
+    private void Transform(int first, int count, int fromBlock, int toBlock, float* x, float* v, float* scratch)
+    {
+        var (height, width) = _shape.InPlane;
+        var (rowStep, columnStep) = (_shape.Dilation.Height * width * Dense.Block, _shape.Dilation.Width * Dense.Block);
+        var patch = scratch + _area * Dense.Block;
+        for (var block = fromBlock; block < toBlock; block++)
+            for (var i = 0; i < count; i++)
+            {
+                var (n, tile) = Math.DivRem(first + i, _places.Length);
+                var place = _places[tile];
+                var plane = x + ((long)n * _shape.InBlocks + block) * _shape.InPlane.Area * Dense.Block;
+                var to = v + (block * _group + i) * Dense.Block;
+                if (place.Inside)
+                {
+                    Winograd.Input(_m, plane + ((long)place.InRow * width + place.InColumn) * Dense.Block, rowStep, columnStep, to, _vStep, scratch);
+                    continue;
+                }
+
+                // Part of the tile is padding.
+                for (var r = 0; r < _size; r++)
+                    for (var c = 0; c < _size; c++)
+                    {
+                        var (row, column) = (place.InRow + r * _shape.Dilation.Height, place.InColumn + c * _shape.Dilation.Width);
+                        var pixel = new Span<float>(patch + (r * _size + c) * Dense.Block, Dense.Block);
+                        if ((uint)row < (uint)height && (uint)column < (uint)width) new Span<float>(plane + ((long)row * width + column) * Dense.Block, Dense.Block).CopyTo(pixel);
+                        else pixel.Clear();
+                    }
+
+                Winograd.Input(_m, patch, _size * Dense.Block, Dense.Block, to, _vStep, scratch);
+            }
+    }
+
+    // M[i] = V[i] U[i], i = 1 ... (m + 2)^2.
+    private void Multiply(Pair pair, int count, float* v, float* packed, float* zeros, float* m)
+    {
+        var width = pair.Blocks * Dense.Block;
+        var kernel = new DenseTile
+        {
+            Bias = zeros,
+            Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(pair.Offsets)), // pinned
+            Count = pair.Offsets.Length,
+            WStep = width,
+            YPixel = Dense.Block,
+            YVector = _group * Dense.Block,
+            Low = float.NegativeInfinity,
+            High = float.PositiveInfinity,
+        };
+        var segments = (count + Dense.MaxPixels(pair.Blocks) - 1) / Dense.MaxPixels(pair.Blocks);
+        for (var i = 0; i < _area; i++)
+        {
+            kernel.W = packed + pair.Weights + (long)i * (pair.To - pair.From) * width;
+            for (var segment = 0; segment < segments; segment++)
+            {
+                var tile = count * segment / segments;
+                kernel.X = v + i * _vStep + tile * Dense.Block;
+                kernel.Y = m + i * _mStep + tile * Dense.Block;
+                Dense.Tile(ref kernel, count * (segment + 1) / segments - tile, pair.Blocks);
+            }
+        }
+    }
+
+    // y = A' M A and what follows, for one block of output channels of some tiles.
+    private void Return(int first, int count, int block, float* m, float* bias, in DenseEpilogue then, float* y, float* scratch)
+    {
+        var (height, width) = _shape.OutPlane;
+        var (rowStep, columnStep) = (_shape.Dilation.Height * width * Dense.Block, _shape.Dilation.Width * Dense.Block);
+        float* corner = scratch + 2 * _area * Dense.Block, cornerAdd = corner + _m * _m * Dense.Block;
+        var output = new WinogradOutput
+        {
+            Step = _mStep,
+            Bias = bias + block * Dense.Block,
+            FirstLow = then.First.Low,
+            FirstHigh = then.First.High,
+            Low = then.Last.Low,
+            High = then.Last.High,
+        };
+        for (var i = 0; i < count; i++)
+        {
+            var (n, tile) = Math.DivRem(first + i, _places.Length);
+            var place = _places[tile];
+            var at = (((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area + (long)place.OutRow * width + place.OutColumn) * Dense.Block;
+            output.M = m + i * Dense.Block;
+            if (place.Rows == _m && place.Columns == _m)
+            {
+                output.Y = y + at;
+                output.Add = then.Add == null ? null : then.Add + at;
+                (output.YRow, output.YPixel) = (rowStep, columnStep);
+                Winograd.Output(_m, output, scratch);
+                continue;
+            }
+
+            // The tile reaches over the edge of the map.
+            output.Y = corner;
+            output.Add = then.Add == null ? null : cornerAdd;
+            (output.YRow, output.YPixel) = (_m * Dense.Block, Dense.Block);
+            if (then.Add != null)
+                for (var r = 0; r < place.Rows; r++)
+                    for (var c = 0; c < place.Columns; c++) Pixel(then.Add + at + r * rowStep + c * columnStep, cornerAdd + (r * _m + c) * Dense.Block);
+            Winograd.Output(_m, output, scratch);
+            for (var r = 0; r < place.Rows; r++)
+                for (var c = 0; c < place.Columns; c++) Pixel(corner + (r * _m + c) * Dense.Block, y + at + r * rowStep + c * columnStep);
+        }
+
+        static void Pixel(float* from, float* to) => new Span<float>(from, Dense.Block).CopyTo(new Span<float>(to, Dense.Block));
+    }
+
+    // to = row i of G times three rows
+    private void Combine(int i, double* rows, int step, double* to, int width)
+    {
+        var (g0, g1, g2) = (_kernel[i, 0], _kernel[i, 1], _kernel[i, 2]);
+        for (var v = 0; v < width; v += Vector<double>.Count)
+            (Vector.Load(rows + v) * g0 + Vector.Load(rows + step + v) * g1 + Vector.Load(rows + 2 * step + v) * g2).Store(to + v);
+    }
+
+    // Output (r, c) of a tile lies at Out + (r, c) d and reads inputs In + (0 ... m + 1) d.
+    private IEnumerable<Place> Places()
+    {
+        var (dh, dw) = _shape.Dilation;
+        var (top, left) = _shape.Transposed ? (2 * dh - _shape.Before.Height, 2 * dw - _shape.Before.Width) : _shape.Before;
+        for (var phase = 0; phase < dh; phase++)
+            for (var row = phase; row < _shape.OutPlane.Height; row += _m * dh)
+                for (var side = 0; side < dw; side++)
+                    for (var column = side; column < _shape.OutPlane.Width; column += _m * dw)
+                    {
+                        var (inRow, inColumn) = (row - top, column - left);
+                        var inside = inRow >= 0 && inColumn >= 0 && inRow + (_size - 1) * dh < _shape.InPlane.Height && inColumn + (_size - 1) * dw < _shape.InPlane.Width;
+                        yield return new Place(inRow, inColumn, inside, row, column,
+                            Math.Min(_m, (_shape.OutPlane.Height - row + dh - 1) / dh), Math.Min(_m, (_shape.OutPlane.Width - column + dw - 1) / dw));
+                    }
+    }
+
+    private readonly record struct Place(int InRow, int InColumn, bool Inside, int OutRow, int OutColumn, int Rows, int Columns);
+
+    // One or two blocks of output channels, and the input channels that they read.
+    private sealed class Pair
+    {
+        public Pair(int block, int blocks, int from, int to, long weights, int group)
+        {
+            (Block, Blocks, From, To, Weights) = (block, blocks, from, to, weights);
+            Offsets = GC.AllocateArray<DenseBlock>((to - from + Dense.Block - 1) / Dense.Block, pinned: true);
+            for (var i = 0; i < Offsets.Length; i++)
+                Offsets[i] = new DenseBlock { Offset = (from / Dense.Block + i) * group * Dense.Block, Channels = Math.Min(Dense.Block, to - from - i * Dense.Block) };
+        }
+
+        public int Block { get; }
+        public int Blocks { get; }
+        public int From { get; }
+        public int To { get; }
+        public long Weights { get; }
+        public DenseBlock[] Offsets { get; }
+    }
+}

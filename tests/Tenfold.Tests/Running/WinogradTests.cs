@@ -1,0 +1,125 @@
+using Tenfold.Kernels;
+using Xunit;
+
+namespace Tenfold.Tests;
+
+public class WinogradTests
+{
+    private static readonly (string Name, Func<Node, Node> Build, Shape X)[] s_cases =
+    [
+        ("one pixel", x => x.Conv(5, 3), [1, 3, 1, 1]),
+        ("a row", x => x.Conv(4, 3), [2, 3, 1, 9]),
+        ("smaller than a tile", x => x.Conv(16, 3), [1, 16, 2, 3]),
+        ("exactly a tile", x => x.Conv(16, 3, pad: 0), [1, 5, 8, 8]),
+        ("odd sizes, channels that divide nothing", x => x.Conv(33, 3, bias: false), [3, 17, 13, 7]),
+        ("no padding", x => x.Conv(7, 3, pad: 0), [2, 9, 9, 11]),
+        ("wide, uneven padding", x => x.Conv(6, 3, pad: new Padding(2, 0, 1, 3)), [1, 4, 5, 6]),
+        ("three blocks", x => x.Conv(48, 3), [1, 40, 10, 12]),
+        ("many tiles", x => x.Conv(20, 3).Relu(), [2, 8, 29, 31]),
+        ("groups of 16", x => x.Conv(48, 3, groups: 3), [2, 48, 7, 9]),
+        ("groups of 32 to 16", x => x.Conv(32, 3, groups: 2), [1, 64, 6, 5]),
+        ("dilation 2", x => x.Conv(8, 3, dilation: 2), [2, 6, 11, 12]),
+        ("dilation (1, 3), odd padding", x => x.Conv(5, 3, dilation: (1, 3), pad: (1, 2)), [1, 7, 6, 13]),
+        ("dilation of a small map", x => x.Conv(4, 3, dilation: 4), [1, 3, 3, 5]),
+        ("a skip and bounds around it", x => (x.Conv(19, 3).Relu6() + x).Relu(), [2, 19, 9, 7]),
+        ("with a norm", x => x.ConvBn(18, 3).Relu(), [1, 16, 9, 9]),
+        ("transposed", x => x.ConvTranspose(9, 3, pad: 0), [2, 5, 6, 7]),
+        ("transposed with a norm", x => x.ConvTranspose(9, 3, pad: 1).BatchNorm(), [1, 5, 6, 7]),
+    ];
+
+    public static TheoryData<string, ConvolutionAlgorithm> Cases
+    {
+        get
+        {
+            var data = new TheoryData<string, ConvolutionAlgorithm>();
+            foreach (var (name, _, _) in s_cases)
+                foreach (var algorithm in Enum.GetValues<ConvolutionAlgorithm>()) data.Add(name, algorithm);
+            return data;
+        }
+    }
+
+    // The network and its gradient for its input: another convolution of the same kernel, turned around.
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Every_algorithm_gives_the_convolution_and_its_gradient(string name, ConvolutionAlgorithm algorithm)
+    {
+        var (_, build, shape) = s_cases.Single(@case => @case.Name == name);
+        var x = new Input(shape).Apply([], "x");
+        var y = build(x);
+        var r = new Input(y.Shape).Apply([], "r");
+        var graph = new Graph("forward and back", [y, .. (y * r).Gradient([x]).OfType<Node>()]);
+        foreach (var tested in new[] { graph, new Graph("forward", y) })
+        {
+            var random = new Philox(5);
+            var weights = new Weights();
+            foreach (var (parameter, node) in tested.Parameters)
+            {
+                var tensor = weights[parameter] = new Tensor(node.Shape);
+                var positive = ((Parameter)node.Op).Role == "running_var";
+                for (var i = 0; i < tensor.Span.Length; i++) tensor.Span[i] = positive ? 0.5f + (float)random.Uniform((ulong)i) : (float)random.Normal((ulong)i);
+            }
+
+            Tensor[] inputs = [.. tested.Inputs.Select(input => new Tensor(input.Shape))];
+            foreach (var input in inputs)
+                for (var i = 0; i < input.Span.Length; i++) input.Span[i] = (float)random.Normal((ulong)(i + input.Span.Length));
+            var expected = Reference.Run(tested, weights.ToDictionary(pair => pair.Key, pair => Values<double>.From(pair.Value)), [.. inputs.Select(Values<double>.From)]);
+
+            var options = new RunOptions { Algorithms = new Dictionary<string, ConvolutionAlgorithm> { ["*"] = algorithm } };
+            foreach (var frozen in new[] { true, false })
+            {
+                var one = Run(1);
+                var two = Run(2);
+                for (var i = 0; i < one.Length; i++)
+                {
+                    Check.Close(expected[i].Data, Array.ConvertAll(one[i], value => (double)value), algorithm == ConvolutionAlgorithm.Winograd6 ? 5e-5 : 1e-5, $"{name}: output {i}");
+                    Assert.True(one[i].AsSpan().SequenceEqual(two[i]), "one thread and two differ");
+                }
+
+                float[][] Run(int threads)
+                {
+                    var plan = new Plan(tested, weights, Team.Of(threads), frozen, options);
+                    Assert.Contains(plan.Steps, step => step.Kernel.Contains(algorithm == ConvolutionAlgorithm.Direct ? "items" : $"F({(int)algorithm}x", StringComparison.Ordinal));
+                    for (var i = 0; i < inputs.Length; i++) inputs[i].Span.CopyTo(plan.Input(i));
+                    plan.Run();
+                    return [.. Enumerable.Range(0, tested.Outputs.Count).Select(i => plan.Output(i).ToArray())];
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void The_transform_of_the_kernel_is_the_one_in_the_paper_when_the_points_are_1()
+    {
+        var g = Winograd.Kernel(2);
+        double[] expected = [-1, 0, 0, 0.5, 0.5, 0.5, 0.5, -0.5, 0.5, 0, 0, 1];
+        Assert.Equal(expected, g.Cast<double>());
+    }
+
+    [Fact]
+    public void It_is_chosen_where_it_pays_and_left_where_it_cannot_or_must_not()
+    {
+        Assert.IsType<WinogradConvolution>(Choice(64, 56, 3, 1, exact: false));
+        Assert.IsType<DenseConvolution>(Choice(64, 56, 3, 1, exact: true));
+        Assert.IsType<DenseConvolution>(Choice(64, 56, 3, 2, exact: false));
+        Assert.IsType<DenseConvolution>(Choice(64, 56, 5, 1, exact: false));
+        Assert.IsType<DenseConvolution>(Choice(3, 1, 3, 1, exact: false));
+
+        static ConvolutionKernel Choice(int channels, int plane, int kernel, int stride, bool exact) => ConvolutionChoice.Of(
+            new DenseShape(1, channels, channels, plane, (plane - 1) / stride + 1, kernel, stride, kernel / 2, 1, 1, Transposed: false), exact, forced: null).Kernel;
+    }
+
+    [Fact]
+    public void A_whole_network_stays_within_a_ten_thousandth_of_the_definition()
+    {
+        var graph = Network.Create("resnet20");
+        var weights = graph.Init(3);
+        var x = new Tensor(graph.Inputs[0].Shape);
+        for (var i = 0; i < x.Span.Length; i++) x.Span[i] = (float)new Philox(8).Normal((ulong)i);
+        var expected = Reference.Run(graph, weights.ToDictionary(pair => pair.Key, pair => Values<double>.From(pair.Value)), [Values<double>.From(x)])[0].Data;
+        foreach (var (options, tolerance) in new[] { (new RunOptions(), 1e-4), (new RunOptions { Exact = true }, 1e-5) })
+        {
+            var y = new Session(graph, weights, options).Run(x).Span;
+            Check.Close(expected, [.. y.ToArray().Select(value => (double)value)], tolerance, $"exact: {options.Exact}");
+        }
+    }
+}
