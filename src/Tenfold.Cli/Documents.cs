@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 namespace Tenfold.Cli;
 
 /// <summary>The JSON documents of the commands: their keys are what scripts rely on.</summary>
+[JsonSerializable(typeof(ExportDocument))]
 [JsonSerializable(typeof(InfoDocument))]
 [JsonSerializable(typeof(NetworkDocument[]))]
 [JsonSerializable(typeof(OpDocument[]))]

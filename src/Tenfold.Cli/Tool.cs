@@ -45,6 +45,7 @@ internal static class Tool
             new SummaryCommand(),
             new NetworksCommand(),
             new OpsCommand(),
+            new ExportCommand(),
             new InfoCommand(),
         };
         root.Add(new Option<bool>("--json") { Description = "Print exactly one JSON document on standard output, all else on standard error", Recursive = true });

@@ -90,6 +90,16 @@ public static class Check
         return new Graph("operations", outputs).Nodes.Select(node => node.Op.GetType()).Distinct();
     }
 
+    /// <summary>The forward network of a case as a model, its inputs, and what the definition makes of them in double precision.</summary>
+    public static (Model Model, Tensor[] Inputs, Values<double> Output) Example(Case @case)
+    {
+        var trial = new Trial(@case);
+        var graph = new Graph("forward", trial.Y);
+        var weights = new Weights();
+        foreach (var (name, values) in trial.Weights<float>(graph)) weights[name] = values.ToTensor();
+        return (new Model(graph, weights), [.. trial.Inputs<float>(graph).Select(values => values.ToTensor())], Reference.Run(graph, trial.Weights<double>(graph), trial.Inputs<double>(graph))[0]);
+    }
+
     /// <summary>For an operation linear in its input and in each of its parameters, on whole numbers, without any rounding:
     /// &lt;A(x), g&gt; = &lt;x, gradient for x&gt; = &lt;w, gradient for w&gt;, by the definition and by the plan.</summary>
     /// <remarks>Whole numbers are exact in float below 2^24, so a wrong tap at one border pixel cannot hide in a tolerance.</remarks>
