@@ -16,10 +16,27 @@ internal sealed unsafe partial class Plan
         {
             case Relu: Map(node, new Bounds(0, float.PositiveInfinity)); return true;
             case Relu6: Map(node, new Bounds(0, 6)); return true;
+            case LeakyRelu op: Map(node, new LeakyOf(op.Slope)); return true;
             case Affine op: Map(node, new Line(op.Factor, op.Offset)); return true;
-            case Addition when Alike(node): Map2(node, new Plus()); return true;
-            case Multiply when Alike(node): Map2(node, new Times()); return true;
+            case Sigmoid: Map(node, new SigmoidOf()); return true;
+            case Tanh: Map(node, new TanhOf()); return true;
+            case Silu: Map(node, new SiluOf()); return true;
+            case HardSigmoid: Map(node, new HardSigmoidOf()); return true;
+            case HardSwish: Map(node, new HardSwishOf()); return true;
             case ReluGradient: Map2(node, new WherePositive()); return true;
+            case Relu6Gradient: Map2(node, new Between(0, 6, 1)); return true;
+            case LeakyReluGradient op: Map2(node, new LeakySlope(op.Slope)); return true;
+            case SigmoidGradient: Map2(node, new SigmoidSlope()); return true;
+            case TanhGradient: Map2(node, new TanhSlope()); return true;
+            case SiluGradient: Map2(node, new SiluSlope()); return true;
+            case HardSigmoidGradient: Map2(node, new Between(0, 1, 1f / 6)); return true;
+            case HardSwishGradient: Map2(node, new HardSwishSlope()); return true;
+            case Addition when Alike(node): Map2(node, new Plus()); return true;
+            case Addition: Repeat(node, node.Inputs[1], new Plus()); return true;
+            case Multiply when Alike(node): Map2(node, new Times()); return true;
+            case Multiply: Repeat(node, node.Inputs[1], new Times()); return true;
+            case Expand: Repeat(node, node.Inputs[0], new First()); return true;
+            case Sum op: Total(node, op.Axes); return true;
             default: return false;
         }
     }
@@ -46,6 +63,131 @@ internal sealed unsafe partial class Plan
         {
             var (at, count) = Part(y, item);
             Lanes.Map2(map, a.P + at, b.P + at, y.P + at, count);
+        });
+    }
+
+    // One operand repeats, or each does along another axis.
+    private void Repeat<TMap>(Node node, Node second, TMap map) where TMap : struct, IMap2
+    {
+        var whole = Whole(node.Inputs[0]) && Whole(second); // then a plane is one run; else an operand repeats along one of its axes only
+        var layout = node.Shape.Rank == 4 ? Layout.Blocked : Layout.Plain;
+        var (first, shape) = (node.Inputs[0], node.Shape);
+        var (a, b) = (Get(first, layout), Get(second, layout));
+        var y = New(node, layout);
+        if (layout == Layout.Plain)
+        {
+            var length = shape[shape.Rank - 1];
+            var rows = shape.Count / length;
+            var perItem = Math.Max(1, Chunk / length);
+            Add(Graph.NameOf(node), "elementwise, repeating", checked((int)((rows + perItem - 1) / perItem)), [a, b], [y], (item, _) =>
+            {
+                for (var row = (long)item * perItem; row < Math.Min(rows, ((long)item + 1) * perItem); row++)
+                {
+                    var at = checked((int)(row * length));
+                    Broadcast.Row(map, a.P + Broadcasting.Source(at, shape, first.Shape), Step(first), b.P + Broadcasting.Source(at, shape, second.Shape), Step(second), y.P + at, length);
+                }
+            });
+            return;
+        }
+
+        var (lines, pixels) = whole ? (1, Pixels(node)) : (shape.Height, shape.Width);
+        var blocks = Blocks(node);
+        var (firstLane, secondLane) = (first.Channels < node.Channels, second.Channels < node.Channels);
+        Add(Graph.NameOf(node), "elementwise, repeating", Planes(node), [a, b], [y], (item, _) =>
+        {
+            var (n, block) = Math.DivRem(item, blocks);
+            for (var line = 0; line < lines; line++)
+            {
+                var p = a.P + Place(first, n, block, line);
+                var q = b.P + Place(second, n, block, line);
+                var to = y.P + ((long)item * lines + line) * pixels * 16;
+                if (firstLane && secondLane) Broadcast.Pixels<TMap, FirstLane, FirstLane>(map, p, Step(first), q, Step(second), to, pixels);
+                else if (firstLane) Broadcast.Pixels<TMap, FirstLane, EachLane>(map, p, Step(first), q, Step(second), to, pixels);
+                else if (secondLane) Broadcast.Pixels<TMap, EachLane, FirstLane>(map, p, Step(first), q, Step(second), to, pixels);
+                else Broadcast.Pixels<TMap, EachLane, EachLane>(map, p, Step(first), q, Step(second), to, pixels);
+            }
+        });
+
+        bool Whole(Node operand) => node.Shape.Rank == 4 && (operand.Shape.Plane == node.Shape.Plane || operand.Shape.Plane.Area == 1);
+
+        int Step(Node operand) => layout == Layout.Plain ? operand.Shape[shape.Rank - 1] == 1 ? 0 : 1 : operand.Shape.Width == 1 && (whole ? operand.Shape.Height == 1 : true) ? 0 : 16;
+
+        static long Place(Node operand, int n, int block, int line) =>
+            (((operand.Shape.Batch == 1 ? 0 : n) * (long)Blocks(operand) + (operand.Channels == 1 ? 0 : block)) * operand.Shape.Height + (operand.Shape.Height == 1 ? 0 : line)) * operand.Shape.Width * 16;
+    }
+
+    private void Total(Node node, Axes axes)
+    {
+        var source = node.Inputs[0];
+        if (source.Shape.Rank != 4 || (axes & Axes.Plane) != Axes.Plane)
+        {
+            TotalOfAny(node, axes);
+            return;
+        }
+
+        // Sums of planes; then over samples and channels, of which there are few, in double.
+        var x = Get(source, Layout.Blocked);
+        var (pixels, blocks, samples, channels) = (Pixels(source), Blocks(source), source.Shape.Batch, source.Channels);
+        var sums = axes == Axes.Plane ? New(node, Layout.Blocked) : Floats(Planes(source) * 16L);
+        Add(Graph.NameOf(node), "sums of each plane", Planes(source), [x], [sums], (plane, _) => Lanes.Sum(x.P + (long)plane * pixels * 16, pixels, sums.P + plane * 16));
+        if (axes == Axes.Plane) return;
+        var y = New(node, Layout.Plain);
+        Add(Graph.NameOf(node), "over the planes", 1, [sums], [y], (_, _) =>
+        {
+            for (var i = 0; i < node.Shape.Count; i++)
+            {
+                var (n, c) = Math.DivRem(i, node.Channels);
+                var total = 0.0;
+                for (var m = axes.HasFlag(Axes.Batch) ? 0 : n; m < (axes.HasFlag(Axes.Batch) ? samples : n + 1); m++)
+                    for (var d = axes.HasFlag(Axes.Channels) ? 0 : c; d < (axes.HasFlag(Axes.Channels) ? channels : c + 1); d++)
+                        total += sums.P[m * blocks * 16 + d];
+                y.P[i] = (float)total;
+            }
+        });
+    }
+
+    // Any axes: the first that is summed steps through memory, the others are walked through for every number of the result.
+    private void TotalOfAny(Node node, Axes axes)
+    {
+        var source = node.Inputs[0].Shape;
+        var x = Get(node.Inputs[0], Layout.Plain);
+        var y = New(node, Layout.Plain);
+        var count = source.Count / node.Shape.Count; // numbers in a sum
+        var places = new long[count];
+        for (long i = 0; i < count; i++)
+        {
+            var (rest, stride) = (i, 1L);
+            for (var axis = source.Rank - 1; axis >= 0; axis--)
+            {
+                if (axes.HasFlag((Axes)(1 << axis)))
+                {
+                    (rest, var place) = Math.DivRem(rest, source[axis]);
+                    places[i] += place * stride;
+                }
+
+                stride *= source[axis];
+            }
+        }
+
+        const int perItem = 256;
+        var results = node.Shape.Count;
+        Add(Graph.NameOf(node), "sums of any axes", checked((int)((results + perItem - 1) / perItem)), [x], [y], (item, _) =>
+        {
+            for (var i = (long)item * perItem; i < Math.Min(results, ((long)item + 1) * perItem); i++)
+            {
+                var from = x.P;
+                var (rest, stride) = (i, 1L);
+                for (var axis = source.Rank - 1; axis >= 0; axis--)
+                {
+                    (rest, var place) = Math.DivRem(rest, node.Shape[axis]);
+                    from += place * stride;
+                    stride *= source[axis];
+                }
+
+                var total = 0.0;
+                foreach (var place in places) total += from[place];
+                y.P[i] = (float)total;
+            }
         });
     }
 
@@ -76,5 +218,10 @@ internal sealed unsafe partial class Plan
     private readonly struct WherePositive : IMap2
     {
         public Vector<float> Of(Vector<float> y, Vector<float> dy) => Vector.ConditionalSelect(Vector.GreaterThan(y, Vector<float>.Zero), dy, Vector<float>.Zero);
+    }
+
+    private readonly struct First : IMap2
+    {
+        public Vector<float> Of(Vector<float> a, Vector<float> b) => a;
     }
 }

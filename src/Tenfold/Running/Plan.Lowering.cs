@@ -10,6 +10,9 @@ internal sealed unsafe partial class Plan
         var lowered = Convolutions(node)
             || Norms(node)
             || Elementwise(node)
+            || Movement(node)
+            || Pools(node)
+            || Vectors(node)
             || Views(node);
         if (!lowered) ByDefinition(node);
     }

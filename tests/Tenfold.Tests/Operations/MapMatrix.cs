@@ -27,6 +27,7 @@ public class MapMatrix : Matrix<MapMatrix>, ICases
         new("lrn of more channels than there are", x => x.Lrn(9, alpha: 1), [1, 3, 2, 3]),
         new("lrn of alexnet", x => x.Lrn(5, alpha: 5e-4f, k: 2), [1, 7, 3, 3]) { Draws = [Draws.Uniform(0, 30)] },
         new("channels last", x => x.Transpose(0, 2, 3, 1), [2, 3, 4, 5]),
+        new("samples and channels turned", x => x.Transpose(1, 0, 3, 2), [2, 17, 4, 5]),
         new("a matrix turned", x => x.Transpose(1, 0), [5, 7]),
         new("channels last and back", x => x.Transpose(0, 2, 3, 1).Affine(2).Transpose(0, 3, 1, 2).Conv(4, 3), [1, 17, 3, 4]),
     ];

@@ -5,6 +5,9 @@ public class PoolingMatrix : Matrix<PoolingMatrix>, ICases
     public static IReadOnlyList<Case> Cases { get; } =
     [
         new("max 2x2", x => x.MaxPool(2), [2, 3, 6, 8]),
+        new("max of 40 channels, in strips", x => x.MaxPool(3, stride: 2, pad: 1), [1, 40, 21, 18]),
+        new("avg of 40 channels, in strips", x => x.AvgPool(3, stride: 1, pad: 1), [1, 40, 21, 18]),
+        new("avg, every second pixel", x => x.AvgPool(1, stride: 2), [2, 17, 7, 5]),
         new("max 2x2 of an odd map", x => x.MaxPool(2), [1, 5, 7, 5]),
         new("max 3x3 stride 2", x => x.MaxPool(3, stride: 2), [2, 4, 7, 9]),
         new("max 3x3 stride 2 pad 1", x => x.MaxPool(3, stride: 2, pad: 1), [1, 17, 6, 5]),

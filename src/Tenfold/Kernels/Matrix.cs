@@ -1,0 +1,194 @@
+using System.Numerics;
+
+namespace Tenfold.Kernels;
+
+/// <summary>Products of row-major matrices as they lie, nothing packed: linear layers and their gradients.</summary>
+internal static unsafe class Matrix
+{
+    /// <summary>Rows of y that one step of <see cref="Dots"/> makes.</summary>
+    public const int Rows = 4;
+
+    /// <summary>y[n, o] = bias[o] + sum over f of w[o, f] x[n, f] for o in [from, to): both operands lie along f.</summary>
+    /// <param name="bias">Or null.</param>
+    /// <param name="yRow">Floats from one n to the next in y.</param>
+    public static void Dots(float* x, float* w, float* bias, float* y, int samples, int features, int from, int to, int yRow)
+    {
+        for (var o = from; o < to; o += Rows)
+        {
+            var rows = Math.Min(Rows, to - o);
+            var n = 0;
+            for (; n + 3 <= samples; n += 3) Dots3(x + (long)n * features, w, bias, y + (long)n * yRow, features, o, rows, yRow);
+            for (; n < samples; n++) Dots1(x + (long)n * features, w, bias, y + (long)n * yRow, features, o, rows);
+        }
+    }
+
+    /// <summary>c[i, j] = sum over k of a[i, k] b[k, j] for i in [from, to).</summary>
+    /// <param name="aRow">Floats from one i to the next in a.</param>
+    /// <param name="aStep">Floats from one k to the next in a.</param>
+    public static void Outer(float* a, int aRow, int aStep, float* b, int bRow, float* c, int cRow, int from, int to, int depth, int columns)
+    {
+        var v = Vector<float>.Count;
+        var j = 0;
+        for (; j + 3 * v <= columns; j += 3 * v)
+            for (var i = from; i < to; i += 4) Outer3(a, aRow, aStep, b + j, bRow, c + j, cRow, i, Math.Min(4, to - i), depth);
+        for (; j + v <= columns; j += v)
+            for (var i = from; i < to; i += 4) Outer1(a, aRow, aStep, b + j, bRow, c + j, cRow, i, Math.Min(4, to - i), depth);
+        for (; j < columns; j++) // fewer than a vector
+            for (var i = from; i < to; i++)
+            {
+                var sum = 0f;
+                for (var k = 0; k < depth; k++) sum += a[(long)i * aRow + (long)k * aStep] * b[(long)k * bRow + j];
+                c[(long)i * cRow + j] = sum;
+            }
+    }
+
+    // Four rows of w by three of x. Where there are fewer rows the last is computed again and not stored.
+    private static void Dots3(float* x, float* w, float* bias, float* y, int features, int o, int rows, int yRow)
+    {
+        var w0 = w + (long)o * features;
+        var w1 = w + (long)(o + Math.Min(1, rows - 1)) * features;
+        var w2 = w + (long)(o + Math.Min(2, rows - 1)) * features;
+        var w3 = w + (long)(o + Math.Min(3, rows - 1)) * features;
+        var x1 = x + features;
+        var x2 = x1 + features;
+        Vector<float> a00 = default, a01 = default, a02 = default, a10 = default, a11 = default, a12 = default;
+        Vector<float> a20 = default, a21 = default, a22 = default, a30 = default, a31 = default, a32 = default;
+        var f = 0;
+        for (; f + Vector<float>.Count <= features; f += Vector<float>.Count)
+        {
+            var p = Vector.Load(x + f);
+            var q = Vector.Load(x1 + f);
+            var r = Vector.Load(x2 + f);
+            var u = Vector.Load(w0 + f);
+            a00 = Vector.FusedMultiplyAdd(u, p, a00);
+            a01 = Vector.FusedMultiplyAdd(u, q, a01);
+            a02 = Vector.FusedMultiplyAdd(u, r, a02);
+            u = Vector.Load(w1 + f);
+            a10 = Vector.FusedMultiplyAdd(u, p, a10);
+            a11 = Vector.FusedMultiplyAdd(u, q, a11);
+            a12 = Vector.FusedMultiplyAdd(u, r, a12);
+            u = Vector.Load(w2 + f);
+            a20 = Vector.FusedMultiplyAdd(u, p, a20);
+            a21 = Vector.FusedMultiplyAdd(u, q, a21);
+            a22 = Vector.FusedMultiplyAdd(u, r, a22);
+            u = Vector.Load(w3 + f);
+            a30 = Vector.FusedMultiplyAdd(u, p, a30);
+            a31 = Vector.FusedMultiplyAdd(u, q, a31);
+            a32 = Vector.FusedMultiplyAdd(u, r, a32);
+        }
+
+        for (var row = 0; row < rows; row++)
+        {
+            var (s0, s1, s2, weights) = row switch { 0 => (a00, a01, a02, (nint)w0), 1 => (a10, a11, a12, (nint)w1), 2 => (a20, a21, a22, (nint)w2), _ => (a30, a31, a32, (nint)w3) };
+            var offset = bias == null ? 0 : bias[o + row];
+            y[o + row] = offset + Vector.Sum(s0) + Rest((float*)weights, x, f, features);
+            y[yRow + o + row] = offset + Vector.Sum(s1) + Rest((float*)weights, x1, f, features);
+            y[2L * yRow + o + row] = offset + Vector.Sum(s2) + Rest((float*)weights, x2, f, features);
+        }
+    }
+
+    // Four rows of w by one of x: at the speed at which w comes from memory.
+    private static void Dots1(float* x, float* w, float* bias, float* y, int features, int o, int rows)
+    {
+        var w0 = w + (long)o * features;
+        var w1 = w + (long)(o + Math.Min(1, rows - 1)) * features;
+        var w2 = w + (long)(o + Math.Min(2, rows - 1)) * features;
+        var w3 = w + (long)(o + Math.Min(3, rows - 1)) * features;
+        Vector<float> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
+        var f = 0;
+        var step = Vector<float>.Count;
+        for (; f + 2 * step <= features; f += 2 * step)
+        {
+            var p = Vector.Load(x + f);
+            var q = Vector.Load(x + f + step);
+            a0 = Vector.FusedMultiplyAdd(Vector.Load(w0 + f), p, a0);
+            b0 = Vector.FusedMultiplyAdd(Vector.Load(w0 + f + step), q, b0);
+            a1 = Vector.FusedMultiplyAdd(Vector.Load(w1 + f), p, a1);
+            b1 = Vector.FusedMultiplyAdd(Vector.Load(w1 + f + step), q, b1);
+            a2 = Vector.FusedMultiplyAdd(Vector.Load(w2 + f), p, a2);
+            b2 = Vector.FusedMultiplyAdd(Vector.Load(w2 + f + step), q, b2);
+            a3 = Vector.FusedMultiplyAdd(Vector.Load(w3 + f), p, a3);
+            b3 = Vector.FusedMultiplyAdd(Vector.Load(w3 + f + step), q, b3);
+        }
+
+        for (var row = 0; row < rows; row++)
+        {
+            var (sum, weights) = row switch { 0 => (a0 + b0, (nint)w0), 1 => (a1 + b1, (nint)w1), 2 => (a2 + b2, (nint)w2), _ => (a3 + b3, (nint)w3) };
+            y[o + row] = (bias == null ? 0 : bias[o + row]) + Vector.Sum(sum) + Rest((float*)weights, x, f, features);
+        }
+    }
+
+    // What is left behind the last whole vectors: fewer than two of them.
+    private static float Rest(float* w, float* x, int from, int to)
+    {
+        var sum = 0f;
+        for (var f = from; f < to; f++) sum += w[f] * x[f];
+        return sum;
+    }
+
+    private static void Outer3(float* a, int aRow, int aStep, float* b, int bRow, float* c, int cRow, int i, int rows, int depth)
+    {
+        var p0 = a + (long)i * aRow;
+        var p1 = a + (long)(i + Math.Min(1, rows - 1)) * aRow;
+        var p2 = a + (long)(i + Math.Min(2, rows - 1)) * aRow;
+        var p3 = a + (long)(i + Math.Min(3, rows - 1)) * aRow;
+        var step = Vector<float>.Count;
+        Vector<float> a00 = default, a01 = default, a02 = default, a10 = default, a11 = default, a12 = default;
+        Vector<float> a20 = default, a21 = default, a22 = default, a30 = default, a31 = default, a32 = default;
+        for (var k = 0; k < depth; k++, b += bRow)
+        {
+            var at = (long)k * aStep;
+            var q0 = Vector.Load(b);
+            var q1 = Vector.Load(b + step);
+            var q2 = Vector.Load(b + 2 * step);
+            var s = new Vector<float>(p0[at]);
+            a00 = Vector.FusedMultiplyAdd(s, q0, a00);
+            a01 = Vector.FusedMultiplyAdd(s, q1, a01);
+            a02 = Vector.FusedMultiplyAdd(s, q2, a02);
+            s = new Vector<float>(p1[at]);
+            a10 = Vector.FusedMultiplyAdd(s, q0, a10);
+            a11 = Vector.FusedMultiplyAdd(s, q1, a11);
+            a12 = Vector.FusedMultiplyAdd(s, q2, a12);
+            s = new Vector<float>(p2[at]);
+            a20 = Vector.FusedMultiplyAdd(s, q0, a20);
+            a21 = Vector.FusedMultiplyAdd(s, q1, a21);
+            a22 = Vector.FusedMultiplyAdd(s, q2, a22);
+            s = new Vector<float>(p3[at]);
+            a30 = Vector.FusedMultiplyAdd(s, q0, a30);
+            a31 = Vector.FusedMultiplyAdd(s, q1, a31);
+            a32 = Vector.FusedMultiplyAdd(s, q2, a32);
+        }
+
+        c += (long)i * cRow;
+        for (var row = 0; row < rows; row++, c += cRow)
+        {
+            var (s0, s1, s2) = row switch { 0 => (a00, a01, a02), 1 => (a10, a11, a12), 2 => (a20, a21, a22), _ => (a30, a31, a32) };
+            s0.Store(c);
+            s1.Store(c + step);
+            s2.Store(c + 2 * step);
+        }
+    }
+
+    private static void Outer1(float* a, int aRow, int aStep, float* b, int bRow, float* c, int cRow, int i, int rows, int depth)
+    {
+        var p0 = a + (long)i * aRow;
+        var p1 = a + (long)(i + Math.Min(1, rows - 1)) * aRow;
+        var p2 = a + (long)(i + Math.Min(2, rows - 1)) * aRow;
+        var p3 = a + (long)(i + Math.Min(3, rows - 1)) * aRow;
+        Vector<float> a0 = default, a1 = default, a2 = default, a3 = default;
+        for (var k = 0; k < depth; k++, b += bRow)
+        {
+            var at = (long)k * aStep;
+            var q = Vector.Load(b);
+            a0 = Vector.FusedMultiplyAdd(new Vector<float>(p0[at]), q, a0);
+            a1 = Vector.FusedMultiplyAdd(new Vector<float>(p1[at]), q, a1);
+            a2 = Vector.FusedMultiplyAdd(new Vector<float>(p2[at]), q, a2);
+            a3 = Vector.FusedMultiplyAdd(new Vector<float>(p3[at]), q, a3);
+        }
+
+        a0.Store(c + (long)i * cRow);
+        if (rows > 1) a1.Store(c + (long)(i + 1) * cRow);
+        if (rows > 2) a2.Store(c + (long)(i + 2) * cRow);
+        if (rows > 3) a3.Store(c + (long)(i + 3) * cRow);
+    }
+}

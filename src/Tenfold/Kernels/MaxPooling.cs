@@ -1,0 +1,93 @@
+using System.Numerics;
+
+namespace Tenfold.Kernels;
+
+/// <summary>The places of a window along an axis that lie in the map.</summary>
+/// <param name="Step">From one to the next: the dilation.</param>
+internal readonly record struct Window(int First, int Count, int Step);
+
+/// <summary>The largest number in each window, on planes of 16 lanes.</summary>
+internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int width)
+{
+    /// <summary>Floats: one row of x.</summary>
+    public long Scratch => (long)width * Dense.Block;
+
+    /// <summary>Rows [from, to) of y: first over the rows of x, which lie in one piece, then over columns. NaN wins.</summary>
+    public void Run(float* x, float* y, int from, int to, float* scratch)
+    {
+        y += (long)from * columns.Length * Dense.Block;
+        for (var h = from; h < to; h++)
+        {
+            var window = rows[h];
+            var row = x + (long)window.First * width * Dense.Block;
+            if (window.Count > 1)
+            {
+                MaxRows(row, window, scratch);
+                row = scratch;
+            }
+
+            foreach (var column in columns)
+            {
+                for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
+                {
+                    var best = new Vector<float>(float.NegativeInfinity);
+                    if (window.Count > 0)
+                        for (var j = 0; j < column.Count; j++) best = Vector.Max(best, Vector.Load(row + (column.First + j * column.Step) * Dense.Block + lane));
+                    best.Store(y + lane);
+                }
+
+                y += Dense.Block;
+            }
+        }
+    }
+
+    /// <summary>dx of a whole plane: what a window got goes to its first maximum in scan order.</summary>
+    public void Gradient(float* x, float* dy, float* dx, int height)
+    {
+        new Span<float>(dx, checked(height * width * Dense.Block)).Clear();
+        foreach (var window in rows)
+            foreach (var column in columns)
+            {
+                var first = ((long)window.First * width + column.First) * Dense.Block;
+                for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
+                {
+                    var best = new Vector<float>(float.NegativeInfinity);
+                    var winner = Vector<float>.Zero; // counted in scan order
+                    for (var i = 0; i < window.Count; i++)
+                        for (var j = 0; j < column.Count; j++)
+                        {
+                            var value = Vector.Load(x + first + Place(window, column, i, j) + lane);
+                            var place = i * column.Count + j;
+                            var better = place == 0 ? Vector<int>.AllBitsSet : Vector.GreaterThan(value, best) | ~Vector.Equals(value, value);
+                            best = Vector.ConditionalSelect(better, value, best);
+                            winner = Vector.ConditionalSelect(better, new Vector<float>(place), winner);
+                        }
+
+                    var gradient = Vector.Load(dy + lane);
+                    for (var i = 0; i < window.Count; i++)
+                        for (var j = 0; j < column.Count; j++)
+                        {
+                            var to = dx + first + Place(window, column, i, j) + lane;
+                            var mine = Vector.Equals(winner, new Vector<float>(i * column.Count + j));
+                            (Vector.Load(to) + Vector.ConditionalSelect(mine, gradient, Vector<float>.Zero)).Store(to);
+                        }
+                }
+
+                dy += Dense.Block;
+            }
+    }
+
+    private long Place(Window row, Window column, int i, int j) => ((long)i * row.Step * width + j * column.Step) * Dense.Block;
+
+    private void MaxRows(float* row, Window window, float* best)
+    {
+        var n = width * Dense.Block;
+        var step = (long)window.Step * n;
+        for (var i = 0; i < n; i += Vector<float>.Count)
+        {
+            var value = Vector.Max(Vector.Load(row + i), Vector.Load(row + step + i));
+            for (var k = 2; k < window.Count; k++) value = Vector.Max(value, Vector.Load(row + k * step + i));
+            value.Store(best + i);
+        }
+    }
+}

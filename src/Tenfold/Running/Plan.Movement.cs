@@ -1,0 +1,120 @@
+using System.Numerics;
+using Tenfold.Kernels;
+
+namespace Tenfold;
+
+// Operations that move numbers and compute nothing.
+internal sealed unsafe partial class Plan
+{
+    private const int Strip = 1024; // pixels of one item where planes are large
+
+    private bool Movement(Node node)
+    {
+        switch (node.Op)
+        {
+            case Concat { Axis: 1 } when node.Shape.Rank == 4:
+                Channels(node, [.. node.Inputs.SelectMany((input, map) => Enumerable.Range(0, input.Channels).Select(c => (map, c)))]);
+                return true;
+            case Slice { Axis: 1 } op when node.Shape.Rank == 4:
+                Channels(node, [.. Enumerable.Range(op.Start, op.Length).Select(c => (0, c))]);
+                return true;
+            case Embed { Axis: 1 } op when node.Shape.Rank == 4:
+                Channels(node, [.. Enumerable.Repeat((-1, 0), op.Before), .. Enumerable.Range(0, node.Inputs[0].Channels).Select(c => (0, c)), .. Enumerable.Repeat((-1, 0), op.After)]);
+                return true;
+            case ChannelShuffle op when node.Shape.Rank == 4:
+                Channels(node, [.. Enumerable.Range(0, node.Channels).Select(c => (0, c % op.Groups * (node.Channels / op.Groups) + c / op.Groups))]);
+                return true;
+            case Concat op: Pieces(node, op.Axis, [.. node.Inputs.Select(input => input.Shape[op.Axis])], 0); return true;
+            case Slice op: Pieces(node, op.Axis, [op.Length], op.Start); return true;
+            case Embed op: Pieces(node, op.Axis, [-op.Before, node.Inputs[0].Shape[op.Axis], -op.After], 0); return true;
+            case Transpose op: Transposed(node, op.Order); return true;
+            default: return false;
+        }
+    }
+
+    /// <param name="channels">For each channel of the node: which channel of which input, or a negative input for zeros.</param>
+    private void Channels(Node node, (int Map, int Channel)[] channels)
+    {
+        Slot[] x = [.. node.Inputs.Select(input => Get(input, Layout.Blocked))];
+        var y = New(node, Layout.Blocked);
+        var moves = channels.Chunk(16).Select(lanes => new LaneMove(lanes)).ToArray();
+        var inBlocks = node.Inputs.Select(Blocks).ToArray();
+        var (blocks, pixels) = (Blocks(node), Pixels(node));
+        var strips = (pixels + Strip - 1) / Strip;
+        Add(Graph.NameOf(node), "lanes moved", checked(Planes(node) * strips), x, [y], (item, _) =>
+        {
+            var (plane, strip) = Math.DivRem(item, strips);
+            var (n, block) = Math.DivRem(plane, blocks);
+            var (move, from) = (moves[block], strip * Strip);
+            var planes = stackalloc float*[16];
+            for (var i = 0; i < move.Sources.Count; i++)
+            {
+                var source = move.Sources[i];
+                planes[i] = x[source.Map].P + (((long)n * inBlocks[source.Map] + source.Block) * pixels + from) * 16;
+            }
+
+            move.Move(planes, y.P + ((long)plane * pixels + from) * 16, Math.Min(Strip, pixels - from));
+        });
+    }
+
+    /// <param name="lengths">Along the axis: pieces of the inputs, in order, and negative ones for zeros.</param>
+    /// <param name="start">Where the piece of a single input begins.</param>
+    private void Pieces(Node node, int axis, int[] lengths, int start)
+    {
+        Slot[] x = [.. node.Inputs.Select(input => Get(input, Layout.Plain))];
+        var y = New(node, Layout.Plain);
+        var rows = 1;
+        foreach (var size in node.Shape.AsSpan()[..axis]) rows *= size;
+        var unit = node.Shape.Count / rows / node.Shape[axis];
+        Add(Graph.NameOf(node), "rows moved", rows, x, [y], (row, _) =>
+        {
+            var to = y.P + row * unit * node.Shape[axis];
+            var input = 0;
+            foreach (var length in lengths)
+            {
+                var target = new Span<float>(to, checked((int)(unit * Math.Abs(length))));
+                if (length < 0) target.Clear();
+                else if (length > 0)
+                {
+                    new ReadOnlySpan<float>(x[input].P + (row * (long)node.Inputs[input].Shape[axis] + start) * unit, target.Length).CopyTo(target);
+                    input++;
+                }
+
+                to += target.Length;
+            }
+        });
+    }
+
+    private void Transposed(Node node, Permutation order)
+    {
+        var source = node.Inputs[0].Shape;
+        var x = Get(node.Inputs[0], Layout.Plain);
+        var y = New(node, Layout.Plain);
+        var strides = new long[source.Rank]; // of the source, in the node's order
+        for (var i = 0; i < strides.Length; i++)
+        {
+            strides[i] = 1;
+            for (var axis = order[i] + 1; axis < source.Rank; axis++) strides[i] *= source[axis];
+        }
+
+        var length = node.Shape[node.Shape.Rank - 1];
+        var (rows, step) = (node.Shape.Count / length, strides[^1]);
+        var perItem = Math.Max(1, Chunk / length);
+        Add(Graph.NameOf(node), "in another order", checked((int)((rows + perItem - 1) / perItem)), [x], [y], (item, _) =>
+        {
+            for (var row = (long)item * perItem; row < Math.Min(rows, ((long)item + 1) * perItem); row++)
+            {
+                var rest = row;
+                var from = x.P;
+                for (var axis = strides.Length - 2; axis >= 0; axis--)
+                {
+                    (rest, var place) = Math.DivRem(rest, node.Shape[axis]);
+                    from += place * strides[axis];
+                }
+
+                var to = y.P + row * length;
+                for (var i = 0; i < length; i++) to[i] = from[i * step];
+            }
+        });
+    }
+}

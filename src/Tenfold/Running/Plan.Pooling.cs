@@ -1,0 +1,160 @@
+using Tenfold.Kernels;
+
+namespace Tenfold;
+
+using Axis = IReadOnlyList<IReadOnlyList<(int Source, double Weight)>>;
+
+// Pooling, resizing and padding: operations on planes.
+internal sealed unsafe partial class Plan
+{
+    private bool Pools(Node node)
+    {
+        if (node.Shape.Rank != 4 || node.Inputs[0].Shape.Rank != 4) return false;
+        var (map, size) = (node.Inputs[0].Shape.Plane, node.Shape.Plane);
+        switch (node.Op)
+        {
+            case AdaptiveAvgPool when size.Area == 1: Means(node); return true;
+            case AdaptiveAvgPool: Planewise(node, Adaptive(map.Height, size.Height), Adaptive(map.Width, size.Width), "bins"); return true;
+            case AdaptiveAvgPoolGradient:
+                Planewise(node, LinearAxis.Transposed(Adaptive(size.Height, map.Height), size.Height), LinearAxis.Transposed(Adaptive(size.Width, map.Width), size.Width), "bins");
+                return true;
+            case AvgPool op: Planewise(node, Rows(op, map.Height, size.Height), Columns(op, map.Width, size.Width), "windows"); return true;
+            case AvgPoolGradient op:
+                Planewise(node, LinearAxis.Transposed(Rows(op.Pool, size.Height, map.Height), size.Height), LinearAxis.Transposed(Columns(op.Pool, size.Width, map.Width), size.Width), "windows");
+                return true;
+            case Resize op: Planewise(node, Between(op, map.Height, size.Height), Between(op, map.Width, size.Width), "interpolation"); return true;
+            case ResizeGradient op:
+                Planewise(node, LinearAxis.Transposed(Between(op.Resize, size.Height, map.Height), size.Height), LinearAxis.Transposed(Between(op.Resize, size.Width, map.Width), size.Width), "interpolation");
+                return true;
+            case Pad op: Planewise(node, PadRows(op, map, size.Height), PadColumns(op, map, size.Width), "copies"); return true;
+            case PadGradient op:
+                Planewise(node, LinearAxis.Transposed(PadRows(op.Pad, size, map.Height), size.Height), LinearAxis.Transposed(PadColumns(op.Pad, size, map.Width), size.Width), "copies");
+                return true;
+            case MaxPool op: Largest(node, MaxRows(op, map.Height, size.Height), MaxColumns(op, map.Width, size.Width)); return true;
+            case AdaptiveMaxPool: Largest(node, MaxBins(map.Height, size.Height), MaxBins(map.Width, size.Width)); return true;
+            case MaxPoolGradient op:
+                LargestGradient(node, MaxRows(op.Pool, size.Height, node.Inputs[1].Shape.Height), MaxColumns(op.Pool, size.Width, node.Inputs[1].Shape.Width));
+                return true;
+            case AdaptiveMaxPoolGradient:
+                LargestGradient(node, MaxBins(size.Height, node.Inputs[1].Shape.Height), MaxBins(size.Width, node.Inputs[1].Shape.Width));
+                return true;
+            default: return false;
+        }
+
+        static Axis Adaptive(int from, int to) => [.. Enumerable.Range(0, to).Select(i => Mean(Bins.Of(new Size(from, 1), new Size(to, 1), i, 0).Rows))];
+
+        static (int, double)[] Mean(Interval interval) => [.. Enumerable.Range(interval.From, interval.Length).Select(source => (source, 1.0 / interval.Length))];
+
+        // The count of a window is a product of rows and columns.
+        static Axis Rows(AvgPool pool, int from, int to) =>
+            Windows(to, from, pool.Kernel.Height, pool.Stride.Height, pool.Padding.Top, pool.Padding.Bottom, pool.CountIncludePad);
+
+        static Axis Columns(AvgPool pool, int from, int to) =>
+            Windows(to, from, pool.Kernel.Width, pool.Stride.Width, pool.Padding.Left, pool.Padding.Right, pool.CountIncludePad);
+
+        static Axis Windows(int outputs, int inputs, int kernel, int stride, int before, int after, bool countPad) =>
+        [
+            .. Enumerable.Range(0, outputs).Select(i =>
+            {
+                var window = Interval.Of(i * stride - before, kernel);
+                var inside = window.Within(0, inputs);
+                var count = countPad ? window.Within(-before, inputs + after).Length : inside.Length;
+                return Enumerable.Range(inside.From, inside.Length).Select(source => (source, 1.0 / count)).ToArray();
+            }),
+        ];
+
+        static Axis Between(Resize resize, int from, int to) =>
+        [
+            .. Enumerable.Range(0, to).Select(i => resize.Along(i, from, to) switch
+            {
+                (var pixel, 0) => new[] { (pixel, 1.0) },
+                var (pixel, fraction) when pixel == from - 1 => [(pixel, 1.0)], // behind the last pixel the map goes on
+                var (pixel, fraction) => [(pixel, 1 - fraction), (pixel + 1, fraction)],
+            }),
+        ];
+
+        static Axis PadRows(Pad pad, Size map, int to) =>
+            [.. Enumerable.Range(0, to).Select(i => pad.Source(map, i, pad.Padding.Left) is var (row, _) ? new[] { (row, 1.0) } : [])];
+
+        static Axis PadColumns(Pad pad, Size map, int to) =>
+            [.. Enumerable.Range(0, to).Select(i => pad.Source(map, pad.Padding.Top, i) is var (_, column) ? new[] { (column, 1.0) } : [])];
+
+        static Window[] MaxRows(MaxPool pool, int from, int to) => MaxWindows(to, from, pool.Kernel.Height, pool.Stride.Height, pool.Padding.Top, pool.Dilation.Height);
+
+        static Window[] MaxColumns(MaxPool pool, int from, int to) => MaxWindows(to, from, pool.Kernel.Width, pool.Stride.Width, pool.Padding.Left, pool.Dilation.Width);
+
+        static Window[] MaxWindows(int outputs, int inputs, int kernel, int stride, int before, int dilation) =>
+        [
+            .. Enumerable.Range(0, outputs).Select(i =>
+            {
+                int[] places = [.. Enumerable.Range(0, kernel).Select(k => i * stride - before + k * dilation).Where(place => (uint)place < (uint)inputs)];
+                return places.Length == 0 ? new Window(0, 0, 1) : new Window(places[0], places.Length, dilation);
+            }),
+        ];
+
+        static Window[] MaxBins(int from, int to) =>
+            [.. Enumerable.Range(0, to).Select(i => Bins.Of(new Size(from, 1), new Size(to, 1), i, 0).Rows).Select(bin => new Window(bin.From, bin.Length, 1))];
+    }
+
+    // The mean of each plane.
+    private void Means(Node node)
+    {
+        var x = Get(node.Inputs[0], Layout.Blocked);
+        var y = New(node, Layout.Blocked);
+        var pixels = Pixels(node.Inputs[0]);
+        Add(Graph.NameOf(node), "means of planes", Planes(node), [x], [y], (plane, _) =>
+        {
+            var mean = y.P + plane * 16;
+            Lanes.Sum(x.P + (long)plane * pixels * 16, pixels, mean);
+            Lanes.Map(new Line(1f / pixels, 0), mean, mean, 16);
+        });
+    }
+
+    private void Planewise(Node node, Axis rows, Axis columns, string what)
+    {
+        var input = node.Inputs[0];
+        var x = Get(input, Layout.Blocked);
+        var y = New(node, Layout.Blocked);
+        var kernel = new Separable(new LinearAxis(rows), new LinearAxis(columns), input.Shape.Width);
+        var (from, to, height) = (Pixels(input), Pixels(node), node.Shape.Height);
+        var (strip, strips) = Strips(node);
+        Add(Graph.NameOf(node), $"{what}, by rows and columns", Planes(node) * strips, [x], [y], (item, scratch) =>
+        {
+            var (plane, part) = Math.DivRem(item, strips);
+            kernel.Run(x.P + (long)plane * from * 16, y.P + (long)plane * to * 16, part * strip, Math.Min(height, (part + 1) * strip), scratch);
+        }, kernel.Scratch);
+    }
+
+    private void Largest(Node node, Window[] rows, Window[] columns)
+    {
+        var input = node.Inputs[0];
+        var x = Get(input, Layout.Blocked);
+        var y = New(node, Layout.Blocked);
+        var kernel = new MaxPooling(rows, columns, input.Shape.Width);
+        var (from, to, height) = (Pixels(input), Pixels(node), node.Shape.Height);
+        var (strip, strips) = Strips(node);
+        Add(Graph.NameOf(node), "largest of rows, then of columns", Planes(node) * strips, [x], [y], (item, scratch) =>
+        {
+            var (plane, part) = Math.DivRem(item, strips);
+            kernel.Run(x.P + (long)plane * from * 16, y.P + (long)plane * to * 16, part * strip, Math.Min(height, (part + 1) * strip), scratch);
+        }, kernel.Scratch);
+    }
+
+    private void LargestGradient(Node node, Window[] rows, Window[] columns)
+    {
+        var (x, dy) = (Get(node.Inputs[0], Layout.Blocked), Get(node.Inputs[1], Layout.Blocked));
+        var dx = New(node, Layout.Blocked);
+        var kernel = new MaxPooling(rows, columns, node.Shape.Width);
+        var (from, to, height) = (Pixels(node), Pixels(node.Inputs[1]), node.Shape.Height);
+        Add(Graph.NameOf(node), "to the largest of each window", Planes(node), [x, dy], [dx], (plane, _) =>
+            kernel.Gradient(x.P + (long)plane * from * 16, dy.P + (long)plane * to * 16, dx.P + (long)plane * from * 16, height));
+    }
+
+    // Planes are cut into strips of rows where there are few of them.
+    private static (int Strip, int Strips) Strips(Node node)
+    {
+        var strips = Math.Clamp(16 / Planes(node), 1, node.Shape.Height);
+        var strip = (node.Shape.Height + strips - 1) / strips;
+        return (strip, (node.Shape.Height + strip - 1) / strip);
+    }
+}
