@@ -4,13 +4,20 @@ using Tenfold;
 
 // One convolution, by every way to compute it: microseconds, GFLOP/s of its own multiply-adds, and the share of the measured FMA peak.
 //   conv [--in 64] [--out 64] [--plane 56] [--kernel 3] [--stride 1] [--dilation 1] [--groups 1] [--batch 1] [--threads 1] [--way chosen|direct|2|4|6|all]
-// A list with commas in --in, --out and --plane stands for several convolutions, side by side.
+// A list with commas in --in, --out, --plane, --kernel and --stride stands for several convolutions, side by side.
+// With --network NAME [--input 224]: every step of that network instead.
 internal static class ConvolutionBenchmark
 {
     public static void Run(string[] args, double peak)
     {
         string Option(string name, string otherwise) => Array.IndexOf(args, "--" + name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : otherwise;
         int[] Numbers(string name, int otherwise) => [.. Option(name, $"{otherwise}").Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture))];
+        if (Option("network", "") is { Length: > 0 } network)
+        {
+            Network(network, int.Parse(Option("input", "0"), CultureInfo.InvariantCulture), int.Parse(Option("batch", "1"), CultureInfo.InvariantCulture), int.Parse(Option("threads", "1"), CultureInfo.InvariantCulture), peak, Options(Option("way", "chosen")));
+            return;
+        }
+
         var (ins, outs, planes, kernels, strides) = (Numbers("in", 64), Numbers("out", 64), Numbers("plane", 56), Numbers("kernel", 3), Numbers("stride", 1));
         var (dilation, groups, batch, threads) = (Numbers("dilation", 1)[0], Numbers("groups", 1)[0], Numbers("batch", 1)[0], Numbers("threads", 1)[0]);
         var way = Option("way", "chosen");
@@ -22,11 +29,7 @@ internal static class ConvolutionBenchmark
             var graph = x.Conv(At(outs, i), kernel, stride, dilation: dilation, groups: groups, name: "conv").Relu().ToGraph("conv");
             foreach (var name in ways)
             {
-                var options = name == "chosen" ? new RunOptions() : new RunOptions
-                {
-                    Algorithms = new Dictionary<string, ConvolutionAlgorithm> { ["*"] = name == "direct" ? ConvolutionAlgorithm.Direct : (ConvolutionAlgorithm)int.Parse(name, CultureInfo.InvariantCulture) },
-                };
-                var plan = new Plan(graph, graph.Init(), Team.Of(threads), frozen: true, options);
+                var plan = new Plan(graph, graph.Init(), Team.Of(threads), frozen: true, Options(name));
                 var random = new Philox(1);
                 for (var j = 0; j < plan.Input(0).Length; j++) plan.Input(0)[j] = (float)random.Normal((ulong)j);
                 var best = double.MaxValue;
@@ -42,4 +45,32 @@ internal static class ConvolutionBenchmark
 
         static int At(int[] list, int i) => list[Math.Min(i, list.Length - 1)];
     }
+
+    private static void Network(string name, int size, int batch, int threads, double peak, RunOptions options)
+    {
+        var graph = Tenfold.Network.Create(name);
+        graph = size > 0 ? graph.WithInputs([batch, 3, size, size]) : graph.WithBatch(batch);
+        var weights = graph.Init();
+        var start = Stopwatch.GetTimestamp();
+        var plan = new Plan(graph, weights, Team.Of(threads), frozen: true, options);
+        var made = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        var random = new Philox(1);
+        for (var j = 0; j < plan.Input(0).Length; j++) plan.Input(0)[j] = (float)random.Normal((ulong)j);
+        plan.Run();
+        var steps = plan.Profile(9);
+        var macs = plan.Graph.Nodes.ToDictionary(plan.Graph.NameOf, node => node.Cost.Macs);
+        foreach (var (step, seconds) in steps)
+        {
+            var flops = 2.0 * (step.Kernel.StartsWith("to ", StringComparison.Ordinal) ? 0 : macs.GetValueOrDefault(step.Name));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e6,9:f0} us {flops / seconds / 1e9,6:f0} GFLOP/s {flops / seconds / (peak * threads),6:p0}  {step.Name}: {step.Kernel}"));
+        }
+
+        var total = steps.Sum(row => row.Seconds);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{total * 1e3:f2} ms, {2 * graph.Cost.Macs / total / 1e9:f0} GFLOP/s, convolutions alone {steps.Where(row => macs.GetValueOrDefault(row.Step.Name) > 0 && !row.Step.Kernel.StartsWith("to ", StringComparison.Ordinal)).Sum(row => row.Seconds) * 1e3:f2} ms; compiled in {made * 1e3:f0} ms, {plan.Bytes >> 20} MB"));
+    }
+
+    private static RunOptions Options(string way) => way == "chosen" ? new RunOptions() : new RunOptions
+    {
+        Algorithms = new Dictionary<string, ConvolutionAlgorithm> { ["*"] = way == "direct" ? ConvolutionAlgorithm.Direct : (ConvolutionAlgorithm)int.Parse(way, CultureInfo.InvariantCulture) },
+    };
 }

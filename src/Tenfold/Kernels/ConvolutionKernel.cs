@@ -5,6 +5,9 @@ internal abstract unsafe class ConvolutionKernel
 {
     public abstract string Name { get; }
 
+    /// <summary>Names the form of the packed weights: kernels of the same form can share them.</summary>
+    public abstract string Packing { get; }
+
     /// <summary>Into how many pieces the work falls; each may run on any thread.</summary>
     public abstract int Items { get; }
 

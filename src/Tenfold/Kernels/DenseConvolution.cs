@@ -55,6 +55,9 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         PackedSize = packed;
     }
 
+    // Runs are ordered by channel and tap whatever the map's size.
+    public override string Packing => _shape.Transposed ? $"direct {_shape}" : $"direct {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}";
+
     public override string Name => _shape.Pointwise ? "pointwise" : _shape.Transposed ? "transposed, by phases" : "direct";
 
     public override int Items { get; }
@@ -73,18 +76,34 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         var (rows, columns, tile) = (_phases[phase].Rows, _phases[phase].Columns, _phases[phase].Tiles[item]);
         var width = tile.Blocks * Dense.Block;
         var w = packed + tile.Weights;
+
+        // Where each output channel's weights begin, as if its group's input channels began with the first of all; and its factor.
+        long* begin = stackalloc long[width];
+        float* factor = stackalloc float[width];
+        for (var v = 0; v < width; v++)
+        {
+            var o = tile.Block * Dense.Block + v;
+            var first = o / _shape.OutPerGroup * _shape.InPerGroup;
+            begin[v] = o < _shape.Out ? _shape.Weight(o, first) - first * (long)_shape.WeightStep : -1;
+            factor[v] = o >= _shape.Out ? 0 : scale == null ? 1 : scale[o];
+            if (o >= _shape.Out) begin[v] = begin[0];
+        }
+
+        var oneGroup = _shape.Groups == 1 || tile.Depth == _shape.InPerGroup * rows.Taps.Length * columns.Taps.Length;
         foreach (var run in tile.Runs)
         {
             var tap = rows.Taps[run.I] * _shape.KernelSize.Width + columns.Taps[run.J];
-            for (var c = run.Channel; c < run.Channel + run.Channels; c++)
-                for (var v = 0; v < width; v++)
-                {
-                    var o = tile.Block * Dense.Block + v;
-                    var at = o < _shape.Out ? _shape.Weight(o, c) : -1;
-                    *w++ = at < 0 ? 0 : scale == null ? kernel[at + tap] : kernel[at + tap] * scale[o];
-                }
+            for (var c = run.Channel; c < run.Channel + run.Channels; c++, w += width)
+            {
+                var from = kernel + c * (long)_shape.WeightStep + tap;
+                if (oneGroup)
+                    for (var v = 0; v < width; v++) w[v] = from[begin[v]] * factor[v];
+                else
+                    for (var v = 0; v < width; v++) w[v] = tile.Block * Dense.Block + v is var o && o < _shape.Out && _shape.Weight(o, c) >= 0 ? from[begin[v]] * factor[v] : 0;
+            }
         }
     }
+
 
     public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
     {

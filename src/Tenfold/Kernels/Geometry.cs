@@ -10,6 +10,9 @@ internal sealed record Geometry(int Count, int InStride, int OutStart, int OutSt
     /// <summary>How many inputs lie from the first that <paramref name="count"/> outputs read to the last.</summary>
     public int Span(int count) => (count - 1) * InStride + (Shifts.Length == 0 ? 0 : Shifts.Max() - MinShift) + 1;
 
+    /// <summary>Whether any output reads inputs of this phase: those at <see cref="MinShift"/> + phase + q InStride for some q.</summary>
+    public bool Reads(int phase) => Shifts.Any(shift => (shift - MinShift) % InStride == phase % InStride);
+
     public static Geometry[] Forward(int outputs, int kernel, int stride, int before, int dilation) =>
         [new Geometry(outputs, stride, 0, 1, [.. Enumerable.Range(0, kernel).Select(k => k * dilation - before)], [.. Enumerable.Range(0, kernel)])];
 
@@ -35,6 +38,8 @@ internal sealed record Geometry(int Count, int InStride, int OutStart, int OutSt
 internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int height, int width, int blocks)
 {
     private readonly int _columnsPerPhase = (columns.Span(columns.Count) + columns.InStride - 1) / columns.InStride;
+    private readonly bool[] _rowPhases = [.. Enumerable.Range(0, rows.InStride).Select(rows.Reads)]; // a 1x1 of stride 2 reads a quarter of the map
+    private readonly bool[] _columnPhases = [.. Enumerable.Range(0, columns.InStride).Select(columns.Reads)];
 
     /// <summary>Floats from one row to the next.</summary>
     public int Row => columns.InStride * _columnsPerPhase * Dense.Block;
@@ -61,6 +66,7 @@ internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int heig
         for (var block = 0; block < blocks; block++, x += (long)height * width * Dense.Block, scratch += plane)
             for (var r = 0; r < span; r++)
             {
+                if (!_rowPhases[r % _rowPhases.Length]) continue;
                 if ((uint)(first + r) >= (uint)height) new Span<float>(scratch + (long)r * Row, Row).Clear();
                 else FillRow(x + (long)(first + r) * width * Dense.Block, scratch + (long)r * Row);
             }
@@ -71,6 +77,8 @@ internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int heig
         var (stride, left) = (columns.InStride, columns.MinShift);
         for (var phase = 0; phase < stride; phase++, scratch += _columnsPerPhase * Dense.Block)
         {
+            if (!_columnPhases[phase]) continue;
+
             // Columns left + phase + q stride for q = 0, 1, ...: those from `begin` to `end` lie in the map.
             var begin = left + phase >= 0 ? 0 : Math.Min((-left - phase + stride - 1) / stride, _columnsPerPhase);
             var end = width <= left + phase ? begin : Math.Clamp((width - left - phase + stride - 1) / stride, begin, _columnsPerPhase);
@@ -127,6 +135,9 @@ internal sealed record DenseShape(int Batch, int In, int Out, Size InPlane, Size
     /// <summary>Where the weight from input channel <paramref name="c"/> to output channel <paramref name="o"/> of tap 0 lies; -1 when they are in different groups.</summary>
     public int Weight(int o, int c) => o / OutPerGroup != c / InPerGroup ? -1
         : KernelSize.Area * (Transposed ? c * OutPerGroup + o % OutPerGroup : o * InPerGroup + c % InPerGroup);
+
+    /// <summary>From one input channel's weight to the next within a group.</summary>
+    public int WeightStep => KernelSize.Area * (Transposed ? OutPerGroup : 1);
 
     private Geometry[] Axis(int outputs, int kernel, int stride, int before, int dilation) => Transposed
         ? Geometry.Transposed(outputs, kernel, stride, before, dilation)

@@ -64,6 +64,8 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     public override string Name => $"Winograd F({_m}x{_m}){(_shape.Dilation.Area > 1 ? ", polyphase" : "")}";
 
+    public override string Packing => $"F{_m} {_shape.In} {_shape.Out} {_shape.Groups} {_shape.Transposed}";
+
     public int Tiles => _shape.Batch * _places.Length;
 
     /// <summary>How many times the weights are read.</summary>
@@ -87,9 +89,10 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
             for (var v = 0; v < width; v++)
             {
                 var o = pair.Block * Dense.Block + v;
-                var at = o < _shape.Out ? _shape.Weight(o, c) : -1;
-                for (var tap = 0; tap < 9; tap++)
-                    taps[tap * width + v] = at < 0 ? 0 : kernel[at + (_shape.Transposed ? 8 - tap : tap)] * (scale == null ? 1.0 : scale[o]);
+                var real = o < _shape.Out;
+                var source = kernel + (real ? _shape.Weight(o, c) : 0);
+                var factor = !real ? 0.0 : scale == null ? 1.0 : scale[o];
+                for (var tap = 0; tap < 9; tap++) taps[tap * width + v] = source[_shape.Transposed ? 8 - tap : tap] * factor;
             }
 
             // half[i][column] = G k, then U = half G'

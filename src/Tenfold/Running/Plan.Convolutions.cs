@@ -38,19 +38,36 @@ internal sealed unsafe partial class Plan
         var arity = node.Op is Fused fused ? fused.Arity : node.Inputs.Count;
         var (convolution, reason) = ConvolutionChoice.Of(shape, _options.Exact, Forced(name));
 
-        // A scaled kernel is scaled while it is packed.
-        var scaled = node.Inputs[1].Op is ScaledKernel ? node.Inputs[1] : null;
-        var (kernel, factor) = scaled is null ? (Get(node.Inputs[1], Layout.Plain), null) : (Get(scaled.Inputs[0], Layout.Plain), Get(scaled.Inputs[1], Layout.Plain));
-        var packed = Floats(convolution.PackedSize);
-        Slot[] packs = factor is null ? [kernel] : [kernel, factor];
-        Add(name, "pack the kernel", convolution.PackItems, packs, [packed], (item, _) => convolution.Pack(item, kernel.P, factor is null ? null : factor.P, packed.P));
-
+        var packed = Packed(name, node.Inputs[1], convolution);
         var bias = arity > 2 ? Get(node.Inputs[2], Layout.Plain) : Now(Floats(shape.OutBlocks * 16)); // zeros
         var x = Get(node.Inputs[0], Layout.Blocked);
         var y = New(node, Layout.Blocked);
         Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
         Add(name, $"{convolution.Name}, {convolution.Items} items{(reason.Length > 0 ? $"; {reason}" : "")}", convolution.Items, reads, [y],
             (item, scratch) => convolution.Run(item, x.P, packed.P, bias.P, then.Kernel, y.P, scratch), convolution.Scratch);
+    }
+
+    // A scaled kernel is scaled while it is packed.
+    private Slot Packed(string name, Node node, ConvolutionKernel convolution)
+    {
+        var (kernel, factor) = node.Op is ScaledKernel ? (node.Inputs[0], Get(node.Inputs[1], Layout.Plain)) : (node, null);
+        if (_constants.Contains(node) && kernel.Op is Parameter)
+            return _shared.Get(Constants.Key(node) is { } key ? $"{key} {convolution.Packing}" : null, () =>
+            {
+                // Straight from the weights.
+                var tensor = _weights[Graph.NameOf(kernel)];
+                var made = Now(new Slot([checked((int)convolution.PackedSize)], Layout.Plain));
+                _team.Run([new Step(name, "pack the kernel", convolution.PackItems, (item, _) =>
+                {
+                    fixed (float* k = tensor.Span) convolution.Pack(item, k, factor is null ? null : factor.P, made.P);
+                })], 0);
+                return made;
+            });
+
+        var (plain, packed) = (Get(kernel, Layout.Plain), Floats(convolution.PackedSize));
+        Slot[] reads = factor is null ? [plain] : [plain, factor];
+        Add(name, "pack the kernel", convolution.PackItems, reads, [packed], (item, _) => convolution.Pack(item, plain.P, factor is null ? null : factor.P, packed.P));
+        return packed;
     }
 
     // The algorithm that was asked for; the convolution's own name comes first in that of a step.

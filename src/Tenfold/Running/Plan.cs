@@ -11,20 +11,22 @@ internal sealed partial class Plan
     private readonly Team _team;
     private readonly RunOptions _options;
     private readonly Weights _weights;
+    private readonly Constants _shared;
     private readonly Dictionary<Node, List<Node>> _users;
     private readonly HashSet<Node> _constants; // computed when somebody asks for them
     private readonly Dictionary<(Node, Layout), Slot> _slots = [];
     private readonly List<Slot> _all = [];
+    private readonly HashSet<Slot> _read = []; // constants
     private readonly List<Step> _steps = [];
     private readonly Arena _arena;
     private long _scratch;
 
     /// <param name="frozen">True for inference: the weights never change, so norms are folded and kernels packed once.
     /// False for training: <see cref="Parameter"/> may be written between runs.</param>
-    public Plan(Graph graph, Weights weights, Team team, bool frozen, RunOptions? options = null)
+    public Plan(Graph graph, Weights weights, Team team, bool frozen, RunOptions? options = null, Constants? shared = null)
     {
         Graph = graph = Passes.All(graph, frozen);
-        (_weights, _team, _options) = (weights, team, options ?? new RunOptions());
+        (_weights, _team, _options, _shared) = (weights, team, options ?? new RunOptions(), shared ?? new Constants());
         _users = graph.Users();
         _constants = frozen ? graph.Constants() : [];
 
@@ -34,6 +36,11 @@ internal sealed partial class Plan
         foreach (var node in graph.Nodes)
             if (node.Op is not Leaf && !_constants.Contains(node)) Lower(node);
         foreach (var output in graph.Outputs) Keep(Get(output, Layout.Plain));
+
+        // What was only made something else of is not needed any more.
+        foreach (var (key, slot) in _slots)
+            if (slot.Constant && !_read.Contains(slot) && !graph.Outputs.Contains(key.Item1)) _slots.Remove(key);
+        _shared.Keep(_read);
 
         _arena = new Arena([.. _all.Where(slot => !slot.Constant)]);
         if (!frozen)
@@ -45,8 +52,8 @@ internal sealed partial class Plan
 
     public IReadOnlyList<Step> Steps => _steps;
 
-    /// <summary>Bytes of the arena.</summary>
-    public long Bytes => _arena.Size * sizeof(float);
+    /// <summary>Bytes of the arena and of the constants that steps read.</summary>
+    public long Bytes => (_arena.Size + _read.Sum(slot => slot.Size)) * sizeof(float);
 
     /// <summary>Where input i is written before a run, row-major.</summary>
     public Span<float> Input(int index) => _slots[(Graph.Inputs[index], Layout.Plain)].Span;
@@ -91,8 +98,20 @@ internal sealed partial class Plan
         if (_slots.TryGetValue((node, layout), out var slot)) return slot;
         if (_constants.Contains(node) && !_slots.ContainsKey((node, Layout.Plain)) && !_slots.ContainsKey((node, Layout.Blocked)))
         {
-            if (node.Op is Parameter) _weights[Graph.NameOf(node)].Span.CopyTo(Now(New(node, Layout.Plain)).Span);
-            else Lower(node);
+            if (node.Op is Parameter)
+            {
+                _slots[(node, Layout.Plain)] = _shared.Get(Constants.Key(node), () =>
+                {
+                    var copy = Now(new Slot(node.Shape, Layout.Plain));
+                    _weights[Graph.NameOf(node)].Span.CopyTo(copy.Span);
+                    return copy;
+                });
+            }
+            else
+            {
+                Lower(node);
+            }
+
             return Get(node, layout);
         }
 
@@ -125,7 +144,7 @@ internal sealed partial class Plan
     }
 
     // Memory of its own, at once, for what is computed while the plan is made.
-    private Slot Now(Slot slot)
+    private static Slot Now(Slot slot)
     {
         slot.Constant = true;
         _ = new Arena([slot]);
@@ -143,6 +162,7 @@ internal sealed partial class Plan
             return;
         }
 
+        _read.UnionWith(reads.Where(slot => slot.Constant));
         foreach (var slot in reads.Concat(writes))
         {
             slot.First = Math.Min(slot.First, _steps.Count);

@@ -39,6 +39,7 @@ public sealed class Session
     private readonly Weights _weights;
     private readonly RunOptions _options;
     private readonly Team _team;
+    private readonly Constants _constants = new();
     private readonly List<(Shape[] Shapes, Plan Plan)> _plans = [];
     private readonly Lock _lock = new();
 
@@ -77,7 +78,7 @@ public sealed class Session
             if (Fits(shapes, inputs)) return plan;
 
         Shape[] wanted = [.. inputs.ToArray().Select(input => input.Shape)];
-        var made = new Plan(_graph.WithInputs(wanted), _weights, _team, frozen: true, _options);
+        var made = new Plan(_graph.WithInputs(wanted), _weights, _team, frozen: true, _options, _constants);
         _plans.Add((wanted, made));
         return made;
     }
