@@ -6,10 +6,13 @@ namespace Tenfold.Cli;
 
 /// <summary>The JSON documents of the commands: their keys are what scripts rely on.</summary>
 [JsonSerializable(typeof(ExportDocument))]
+[JsonSerializable(typeof(EvaluateDocument))]
 [JsonSerializable(typeof(InfoDocument))]
 [JsonSerializable(typeof(NetworkDocument[]))]
 [JsonSerializable(typeof(OpDocument[]))]
+[JsonSerializable(typeof(PredictDocument[]))]
 [JsonSerializable(typeof(SummaryDocument))]
+[JsonSerializable(typeof(TrainDocument))]
 internal sealed partial class Documents : JsonSerializerContext
 {
     // The relaxed encoder leaves + and the like as they are: the document goes to a terminal or a file, never into a web page.

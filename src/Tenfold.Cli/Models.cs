@@ -47,11 +47,24 @@ internal static class Models
 
     private static bool IsName(string name) => Network.All.Any(network => network.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
-    private static Graph Create(string name, Shape? input, int? classes) => IsName(name)
-        ? Network.Create(name, classes, input)
+    /// <summary>The network of this name.</summary>
+    /// <exception cref="UsageException">There is none.</exception>
+    public static Network Named(string name) => IsName(name)
+        ? Network.Named(name)
         : throw new UsageException($"there is no network {name}{Names.Suggest(name, Network.All.Select(network => network.Name))}{(Names.Near(name, Network.All.Select(network => network.Name)).Count == 0 ? "; 'tenfold networks' lists them" : "")}");
 
-    private static Model Load(string path)
+    private static Graph Create(string name, Shape? input, int? classes) => Network.Create(Named(name).Name, classes, input);
+
+    /// <summary>The model in a file, for commands that make no sense with fresh weights.</summary>
+    /// <exception cref="UsageException">It is the name of a network.</exception>
+    public static Model LoadTrained(string file) => IsFile(file) || !IsName(file) ? Load(file)
+        : throw new UsageException($"{file} is a network without trained weights; this takes a model file, such as 'tenfold train --network {file}' makes");
+
+    /// <summary>The preprocessing that a model file states; none for a file of weights alone.</summary>
+    public static Preprocessing PreprocessingOf(string path) => Safetensors.Read(path).Metadata.ContainsKey("tenfold") ? ModelFile.Load(path).Preprocessing : Preprocessing.None;
+
+    /// <summary>The model in a file.</summary>
+    public static Model Load(string path)
     {
         if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder, not a model file");
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file");

@@ -42,6 +42,9 @@ internal static class Tool
     {
         var root = new RootCommand("Tenfold: convolutional networks in pure C#. Designs, trains, measures and runs them, and tells which operation pays on this machine and this data.")
         {
+            new TrainCommand(),
+            new EvaluateCommand(),
+            new PredictCommand(),
             new SummaryCommand(),
             new NetworksCommand(),
             new OpsCommand(),

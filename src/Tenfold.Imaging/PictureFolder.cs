@@ -35,7 +35,7 @@ public static class PictureFolder
             var (trainNames, testNames) = (learned.Select(each => each.Name).ToArray(), judged.Select(each => each.Name).ToArray());
             if (!trainNames.SequenceEqual(testNames)) throw new DataException($"{folder}: {Differing(trainNames, testNames, Path.GetFileName(train), Path.GetFileName(test))}; both must hold the same classes");
             var both = Read(name, [.. learned, .. judged], trainNames, options);
-            var first = learned.Sum(each => each.Files.Length);
+            var first = learned.Sum(each => each.Files.Count);
             return Pair(both, [.. both.Places.Index().Where(place => place.Item < first).Select(place => place.Index)], folder);
         }
 
@@ -46,13 +46,16 @@ public static class PictureFolder
             .Select(place => place.Index)
             .OrderBy(sample => Philox.Named(options.Seed, Path.GetRelativePath(folder, all.Files[sample]).Replace('\\', '/')).Word(0)).ThenBy(sample => sample)
             .Skip(TestCount(group.Count()))).Order().ToArray();
-        return Pair(all, drawn, folder);
+        return Pair(all, drawn, folder) with { Drawn = true };
 
         // At least one and never all.
         int TestCount(int count) => count < 2
             ? throw new DataException($"{folder}: a class has one sound picture; it takes 2 to learn from one and be judged by the other")
             : Math.Clamp((int)Math.Round(options.TestShare * count, MidpointRounding.AwayFromZero), 1, count - 1);
     }
+
+    /// <summary>All pictures in a folder and those below it, in ordinal order.</summary>
+    public static IReadOnlyList<string> FilesIn(string folder) => [.. Files(folder).Order(StringComparer.Ordinal)];
 
     private static DataPair Pair(Pictures all, int[] train, string folder)
     {
@@ -64,10 +67,10 @@ public static class PictureFolder
 
     private static PictureClass[] List(string folder)
     {
-        PictureClass[] classes = [.. Folders(folder).Select(each => new PictureClass(Path.GetFileName(each), each, [.. Files(each).Order(StringComparer.Ordinal)]))];
+        PictureClass[] classes = [.. Folders(folder).Select(each => new PictureClass(Path.GetFileName(each), each, FilesIn(each)))];
         if (classes.Length == 0)
             throw new DataException($"{folder}: holds no folders; it takes one for each class, with its pictures in it{(Files(folder).Any() ? " (the pictures that lie in it directly have no class)" : "")}");
-        if (Array.Find(classes, each => each.Files.Length == 0) is { } empty) throw new DataException($"{empty.Folder}: is an empty class: it holds no pictures ({string.Join(", ", s_endings)})");
+        if (Array.Find(classes, each => each.Files.Count == 0) is { } empty) throw new DataException($"{empty.Folder}: is an empty class: it holds no pictures ({string.Join(", ", s_endings)})");
         return classes.Length >= 2 ? classes : throw new DataException($"{folder}: holds one class, {classes[0].Name}; it takes two to tell them apart");
     }
 
@@ -101,8 +104,8 @@ public static class PictureFolder
         if (broken.Length > 0 && !options.SkipBroken)
             throw new DataException($"{name}: {broken.Length} of {files.Length} pictures {(broken.Length == 1 ? "is" : "are")} broken:\n  {string.Join("\n  ", broken.Take(10).Select(fault => fault.Message))}{(broken.Length > 10 ? $"\n  and {broken.Length - 10} more" : "")}", broken[0]);
         foreach (var fault in broken) options.Skipped?.Invoke(fault);
-        for (var (at, c) = (0, 0); c < classes.Length; at += classes[c++].Files.Length)
-            if (Enumerable.Range(at, classes[c].Files.Length).All(faults.ContainsKey)) throw new DataException($"{classes[c].Folder}: every picture is broken; the first: {faults[at].Message}");
+        for (var (at, c) = (0, 0); c < classes.Length; at += classes[c++].Files.Count)
+            if (Enumerable.Range(at, classes[c].Files.Count).All(faults.ContainsKey)) throw new DataException($"{classes[c].Folder}: every picture is broken; the first: {faults[at].Message}");
         int[] sound = [.. Enumerable.Range(0, files.Length).Where(i => !faults.ContainsKey(i))];
         return new Pictures(name, names, options, [.. sound.Select(i => files[i].Path)], [.. sound.Select(i => files[i].Label)], sound, [.. sound.Select(i => pixels[i])], [.. sound.Select(i => sums[i])]);
     }
@@ -148,7 +151,7 @@ public static class PictureFolder
         ShouldRecursePredicate = (ref FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) == 0,
     };
 
-    private sealed record PictureClass(string Name, string Folder, string[] Files);
+    private sealed record PictureClass(string Name, string Folder, IReadOnlyList<string> Files);
 
     private sealed class Pictures(string name, IReadOnlyList<string> classes, PictureFolderOptions options, string[] files, int[] labels, int[] places, byte[]?[] pixels, long[][] sums) : Dataset
     {

@@ -85,7 +85,35 @@ public abstract class Dataset
 
 /// <summary>Samples to learn from, and samples to be judged by that are never learned from.</summary>
 /// <param name="Source">Where they were found, in words for the user: a folder, or "embedded subset".</param>
-public sealed record DataPair(Dataset Train, Dataset Test, string Source);
+public sealed record DataPair(Dataset Train, Dataset Test, string Source)
+{
+    /// <summary>True where the samples have no part for testing of their own, so that one was drawn.</summary>
+    public bool Drawn { get; init; }
+
+    /// <summary>Both parts as one set, first those to learn from.</summary>
+    public Dataset All => new Both(Train, Test);
+
+    private sealed class Both(Dataset first, Dataset second) : Dataset
+    {
+        public override string Name => first.Name;
+
+        public override int Count => first.Count + second.Count;
+
+        public override IReadOnlyList<string> Classes => first.Classes;
+
+        public override Shape Shape => first.Shape;
+
+        public override Preprocessing DefaultPreprocessing => first.DefaultPreprocessing;
+
+        public override int Label(int index) => index < first.Count ? first.Label(index) : second.Label(index - first.Count);
+
+        public override void Read(int index, Span<byte> pixels)
+        {
+            if (index < first.Count) first.Read(index, pixels);
+            else second.Read(index - first.Count, pixels);
+        }
+    }
+}
 
 /// <summary>A data file or set that breaks a rule. The message names the file, the rule and the numbers.</summary>
 public sealed class DataException(string message, Exception? cause = null) : Exception(message, cause);
