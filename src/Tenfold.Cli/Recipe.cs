@@ -76,6 +76,30 @@ internal static class Recipe
         }, train);
     }
 
+    /// <summary>The options in words, in the order of the command line's.</summary>
+    public static string Describe(TrainingOptions options, ParseResult given)
+    {
+        var (optimizer, varied) = (options.Optimizer, options.Augmentation);
+        return string.Join(", ", new[]
+        {
+            options.Epochs is { } epochs ? $"{epochs} epochs" : null,
+            options.Budget is { } budget ? $"{(options.Epochs is null ? "" : "at most ")}{TrainCommand.Time(budget.TotalSeconds)}" : null,
+            $"batch {options.Batch}",
+            optimizer switch { AdamW => "adamw", RmsProp => "rmsprop", _ => "sgd" } + $" at rate {optimizer.Rate}{(optimizer is Sgd sgd ? $", momentum {sgd.Momentum}" : "")}, decay {optimizer.WeightDecay}",
+            $"{given.GetValue(s_schedule)}{(given.GetValue(s_warmUp) is > 0 and var share ? $" after a warm-up of {share:P0}" : "")}",
+            varied.Crop > 0 ? $"crop {varied.Crop}" : null,
+            varied.Flip ? "flip" : null,
+            varied.Erase > 0 ? $"erase {varied.Erase}" : null,
+            varied.Mixup > 0 ? $"mixup {varied.Mixup}" : null,
+            varied.Cutmix > 0 ? $"cutmix {varied.Cutmix}" : null,
+            options.LabelSmoothing > 0 ? $"smoothing {options.LabelSmoothing}" : null,
+            options.ClipNorm > 0 ? $"clip {options.ClipNorm}" : null,
+            options.Ema > 0 ? $"ema {options.Ema}" : null,
+            options.Patience > 0 ? $"patience {options.Patience}" : null,
+            $"seed {options.Seed}",
+        }.Where(part => part is not null));
+    }
+
     private static Optimizer Optimizer(ParseResult given, int batch)
     {
         var (rate, decay, scale) = (given.GetValue(s_rate), given.GetValue(s_decay), batch / 128.0);

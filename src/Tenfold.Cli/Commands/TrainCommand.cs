@@ -48,7 +48,7 @@ internal sealed class TrainCommand : ToolCommand
 
         screen.Note($"data      {data.Train.Name}: {train.Count:N0} samples to learn from{(train.Count < data.Train.Count ? $", {options.Validation!.Count:N0} held out to judge by" : "")}, {data.Test.Count:N0} for the test; {data.Train.Classes.Count} classes of {data.Train.Shape}; from {data.Source}");
         screen.Note($"network   {model.Graph.Name}: {model.Graph.Cost.Parameters:N0} parameters, {model.Graph.Cost.Macs:N0} MACs");
-        screen.Note($"training  {Plan(options)}, {options.Threads} threads");
+        screen.Note($"training  {Recipe.Describe(options, given)}; {options.Threads} threads");
         var result = model.Fit(train, options with
         {
             Checkpoints = files.Checkpoints,
@@ -70,7 +70,7 @@ internal sealed class TrainCommand : ToolCommand
         {
             Classes = result.Model.Classes,
             Preprocessing = result.Model.Preprocessing,
-            Provenance = Provenance(options, result, evaluation, DataSource.Provenance(data, given, options.Seed)),
+            Provenance = Provenance(Recipe.Describe(options, given), result, evaluation, DataSource.Provenance(data, given, options.Seed)),
         };
         ModelFile.Save(trained, files.Model);
         var plot = TrainingPlot.Of($"{model.Graph.Name} on {data.Train.Name}", new TrainingCurve(
@@ -129,17 +129,6 @@ internal sealed class TrainCommand : ToolCommand
         return new Model(model.Graph, weights) { Preprocessing = Models.PreprocessingOf(path) };
     }
 
-    private static string Plan(TrainingOptions options) => string.Join(", ", new[]
-    {
-        options.Epochs is { } epochs ? $"{epochs} epochs" : null,
-        options.Budget is { } budget ? $"{(options.Epochs is null ? "" : "at most ")}{Time(budget.TotalSeconds)}" : null,
-        $"batch {options.Batch}",
-        $"{options.Optimizer}",
-        $"{options.Schedule}",
-        $"{options.Augmentation}",
-        $"seed {options.Seed}",
-    }.Where(part => part is not null));
-
     private static string End(TrainingEnd end) => end switch
     {
         TrainingEnd.Done => "all epochs done",
@@ -148,15 +137,12 @@ internal sealed class TrainCommand : ToolCommand
         _ => "stopped",
     };
 
-    private static Dictionary<string, string> Provenance(TrainingOptions options, TrainingResult result, Evaluation evaluation, IEnumerable<KeyValuePair<string, string>> data) => new(data)
+    private static Dictionary<string, string> Provenance(string training, TrainingResult result, Evaluation evaluation, IEnumerable<KeyValuePair<string, string>> data) => new(data)
     {
         ["made by"] = $"tenfold {InfoCommand.Version}",
         ["epochs"] = string.Create(CultureInfo.InvariantCulture, $"{result.History.Count}"),
         ["steps"] = string.Create(CultureInfo.InvariantCulture, $"{result.Steps}"),
-        ["batch"] = string.Create(CultureInfo.InvariantCulture, $"{options.Batch}"),
-        ["optimizer"] = $"{options.Optimizer}",
-        ["schedule"] = $"{options.Schedule}",
-        ["augmentation"] = $"{options.Augmentation}",
+        ["training"] = training,
         ["accuracy"] = string.Create(CultureInfo.InvariantCulture, $"{evaluation.Accuracy}"),
         ["loss"] = string.Create(CultureInfo.InvariantCulture, $"{evaluation.Loss}"),
     };
