@@ -52,7 +52,7 @@ public sealed class KillTests
 
     private static int Command(string folder, string output) => CommandLine.Run(
         "train", Path.Combine(folder, "data"), "--from", Path.Combine(folder, "start.safetensors"), "--output", Path.Combine(folder, output),
-        "--epochs", "60", "--batch", "4", "--mixup", "0.2", "--ema", "0.9", "--checkpoint-steps", "1", "--resume", "--threads", "1").Code;
+        "--epochs", "25", "--batch", "4", "--mixup", "0.2", "--ema", "0.9", "--checkpoint-steps", "1", "--resume", "--threads", "1").Code;
 
     // Four times: starts the training in a process of its own, and kills it somewhere behind its first new checkpoint.
     private static void KillAtRandom(string method, string folder, string checkpoints)
