@@ -53,20 +53,20 @@ public static partial class Verbs
 
     /// <summary>The block of ResNet v2: norm and ReLU before each convolution, nothing after the sum, so x reaches every later block unchanged.</summary>
     /// <remarks>Where the shape changes, the first norm and ReLU feed both the branch and a 1x1 convolution without norm.
-    /// He, Zhang, Ren, Sun, "Identity Mappings in Deep Residual Networks", ECCV 2016, figure 4e. End the network with a norm and a ReLU.</remarks>
+    /// He, Zhang, Ren, Sun, "Identity Mappings in Deep Residual Networks", ECCV 2016, figure 4e. End the network with a norm and a ReLU. Parameters carry timm's names.</remarks>
     public static Node ResidualPreActivation(this Node x, int channels, int stride = 1)
     {
-        var active = x.BatchNorm().Relu();
-        var y = active.Conv(channels, kernel: 3, stride, bias: false).BatchNorm().Relu().Conv(channels, kernel: 3, bias: false);
+        var active = x.BatchNorm(name: "norm#").Relu();
+        var y = active.Conv(channels, kernel: 3, stride, bias: false).BatchNorm(name: "norm#").Relu().Conv(channels, kernel: 3, bias: false);
         return y + (x.Shape == y.Shape ? x : active.Conv(channels, kernel: 1, stride, bias: false, name: "downsample?.conv"));
     }
 
     /// <summary>The bottleneck form of <see cref="ResidualPreActivation"/>: 1x1, 3x3 and 1x1 convolutions, out of four times the width.</summary>
     public static Node ResidualPreActivationBottleneck(this Node x, int width, int stride = 1)
     {
-        var active = x.BatchNorm().Relu();
-        var y = active.Conv(width, kernel: 1, bias: false).BatchNorm().Relu()
-            .Conv(width, kernel: 3, stride, bias: false).BatchNorm().Relu()
+        var active = x.BatchNorm(name: "norm#").Relu();
+        var y = active.Conv(width, kernel: 1, bias: false).BatchNorm(name: "norm#").Relu()
+            .Conv(width, kernel: 3, stride, bias: false).BatchNorm(name: "norm#").Relu()
             .Conv(4 * width, kernel: 1, bias: false);
         return y + (x.Shape == y.Shape ? x : active.Conv(4 * width, kernel: 1, stride, bias: false, name: "downsample?.conv"));
     }

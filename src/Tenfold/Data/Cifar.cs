@@ -14,7 +14,7 @@ public static class Cifar
         "squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm").Split(' ');
 
     /// <summary>Mean and deviation of CIFAR-10's training pixels, RGB; CIFAR-100 is close to them.</summary>
-    public static readonly Preprocessing Preprocessing = new([0.4914f, 0.4822f, 0.4465f], [0.2470f, 0.2435f, 0.2616f]);
+    public static readonly Preprocessing Preprocessing = Tenfold.Preprocessing.Cifar;
 
     private const int Pixels = 3 * 32 * 32;
 

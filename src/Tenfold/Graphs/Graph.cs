@@ -66,6 +66,11 @@ public sealed class Graph
 
     public Graph WithBatch(int batch) => WithInputs([.. Inputs.Select(input => input.Shape.With(0, batch))]);
 
+    /// <summary>The same network with other first values.</summary>
+    /// <param name="rule">From a parameter and its name to its first values, or null to keep what it has.</param>
+    public Graph WithInit(Func<string, Parameter, Initializer?> rule) => Rewrite((node, _) =>
+        node.Op is Parameter parameter && rule(NameOf(node), parameter) is { } initializer ? (parameter with { Initializer = initializer }).Apply() : null);
+
     /// <summary>A graph in which <paramref name="rule"/> has replaced nodes.</summary>
     /// <param name="rule">Given a node and its inputs as already rewritten: its replacement, or null to keep it (made anew on its new inputs
     /// behind the first change). Kept nodes keep their names.</param>

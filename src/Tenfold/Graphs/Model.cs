@@ -39,6 +39,12 @@ public sealed record Preprocessing(IReadOnlyList<float> Mean, IReadOnlyList<floa
     /// <summary>Pixels divided by 255.</summary>
     public static readonly Preprocessing None = new([0f], [1f]);
 
+    /// <summary>The mean and deviation of CIFAR-10's training pictures, RGB.</summary>
+    public static readonly Preprocessing Cifar = new([0.4914f, 0.4822f, 0.4465f], [0.247f, 0.2435f, 0.2616f]);
+
+    /// <summary>From -1 to 1, as networks that come from TensorFlow expect.</summary>
+    public static readonly Preprocessing Symmetric = new([0.5f], [0.5f]);
+
     /// <summary>The mean and deviation that torchvision's ImageNet weights expect, RGB.</summary>
     public static readonly Preprocessing ImageNet = new([0.485f, 0.456f, 0.406f], [0.229f, 0.224f, 0.225f]);
 }

@@ -9,7 +9,13 @@ namespace Tenfold;
 public sealed record Network(string Name, string Paper, string Description, Shape Input, int Classes, Func<int, Shape, Graph> Build)
 {
     /// <summary>All networks, paper by paper.</summary>
-    public static IReadOnlyList<Network> All { get; } = [.. ResNet.Entries];
+    public static IReadOnlyList<Network> All { get; } =
+    [
+        .. AlexNet.Entries, .. Vgg.Entries, .. NetworkInNetwork.Entries, .. ResNet.Entries, .. ResNetV2.Entries, .. ResNeXt.Entries, .. WideResNet.Entries,
+    ];
+
+    /// <summary>How the published weights want their pictures prepared; torchvision's for ImageNet unless the network says otherwise.</summary>
+    public Preprocessing Preprocessing { get; init; } = Preprocessing.ImageNet;
 
     /// <summary>The network of this name.</summary>
     /// <exception cref="ArgumentException">There is none; the message names those whose names come close.</exception>
