@@ -100,11 +100,12 @@ public sealed class Picture
     public Picture ToRgb() => Channels == 3 ? this : new Picture(3, Size.Height, Size.Width, [.. _pixels, .. _pixels, .. _pixels]);
 
     /// <summary>What a network takes: [1, channels, height, width], (pixel / 255 - mean) / deviation.</summary>
-    /// <param name="input">The network's input shape; the picture is converted to its colours and covers its height and width.</param>
+    /// <param name="input">The network's input shape; the picture is converted to its colours and covers its height and width, or more of it where the preprocessing sees a share.</param>
     public Tensor ToTensor(Shape input, Preprocessing preprocessing)
     {
         if (input.Rank != 4 || input.Channels is not (1 or 3)) throw new ShapeException($"picture: a network that takes {input} does not take pictures of 1 or 3 channels");
-        var picture = (input.Channels == 1 ? ToGrey() : ToRgb()).Cover(input.Plane);
+        var whole = new Size((int)MathF.Round(input.Height / preprocessing.Share), (int)MathF.Round(input.Width / preprocessing.Share));
+        var picture = (input.Channels == 1 ? ToGrey() : ToRgb()).Cover(whole).Crop(input.Plane);
         var tensor = new Tensor([1, input.Channels, input.Height, input.Width]);
         var area = input.Plane.Area;
         for (var c = 0; c < input.Channels; c++)

@@ -34,7 +34,8 @@ public sealed class Model
 /// <summary>How stored pixels in [0, 255] become a network's input: (pixel / 255 - mean) / deviation for each channel.</summary>
 /// <param name="Mean">One number per channel, or one for all.</param>
 /// <param name="Deviation">One number per channel, or one for all.</param>
-public sealed record Preprocessing(IReadOnlyList<float> Mean, IReadOnlyList<float> Deviation)
+/// <param name="Share">How much of the picture's shorter side the network sees, in its middle: 0.875 is 224 of 256.</param>
+public sealed record Preprocessing(IReadOnlyList<float> Mean, IReadOnlyList<float> Deviation, float Share = 1)
 {
     /// <summary>Pixels divided by 255.</summary>
     public static readonly Preprocessing None = new([0f], [1f]);
@@ -45,6 +46,6 @@ public sealed record Preprocessing(IReadOnlyList<float> Mean, IReadOnlyList<floa
     /// <summary>From -1 to 1, as networks that come from TensorFlow expect.</summary>
     public static readonly Preprocessing Symmetric = new([0.5f], [0.5f]);
 
-    /// <summary>The mean and deviation that torchvision's ImageNet weights expect, RGB.</summary>
-    public static readonly Preprocessing ImageNet = new([0.485f, 0.456f, 0.406f], [0.229f, 0.224f, 0.225f]);
+    /// <summary>What torchvision's ImageNet weights expect, RGB: the shorter side resized to 256, 224 of it cut out.</summary>
+    public static readonly Preprocessing ImageNet = new([0.485f, 0.456f, 0.406f], [0.229f, 0.224f, 0.225f], 0.875f);
 }

@@ -11,7 +11,8 @@ public sealed record Network(string Name, string Paper, string Description, Shap
     /// <summary>All networks, paper by paper.</summary>
     public static IReadOnlyList<Network> All { get; } =
     [
-        .. AlexNet.Entries, .. Vgg.Entries, .. NetworkInNetwork.Entries, .. ResNet.Entries, .. ResNetV2.Entries, .. ResNeXt.Entries, .. WideResNet.Entries,
+        .. AlexNet.Entries, .. Vgg.Entries, .. NetworkInNetwork.Entries, .. GoogLeNet.Entries, .. BnInception.Entries, .. InceptionV3.Entries,
+        .. ResNet.Entries, .. ResNetV2.Entries, .. ResNeXt.Entries, .. WideResNet.Entries, .. DenseNet.Entries,
     ];
 
     /// <summary>How the published weights want their pictures prepared; torchvision's for ImageNet unless the network says otherwise.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Xunit;
 
 namespace Tenfold.Tests;
@@ -18,6 +19,13 @@ public class ZooTests
     [InlineData("vgg19_bn", 143_678_248, 19_632_062_464)]
     [InlineData("nin", 7_595_176, 969_460_864)]
     [InlineData("nin_cifar", 966_986, 222_486_528)]
+    [InlineData("googlenet", 6_624_904, 1_498_376_192)]
+    [InlineData("googlenet_aux", 13_004_888, null)]
+    [InlineData("googlenet2015", 6_998_552, 1_582_671_872)]
+    [InlineData("googlenet2015_aux", 13_378_280, null)]
+    [InlineData("bn_inception", 11_194_984, 2_018_851_840)]
+    [InlineData("inception_v3", 23_834_568, 5_713_216_096)]
+    [InlineData("inception_v3_aux", 27_161_264, null)]
     [InlineData("plain20", 269_722, null)]
     [InlineData("plain110", 1_727_962, null)]
     [InlineData("plain18", 11_689_512 - 173_824, null)] // the projections of ResNet-18
@@ -34,6 +42,12 @@ public class ZooTests
     [InlineData("resnext101_64x4d", 83_455_272, null)]
     [InlineData("wide_resnet50_2", 68_883_240, null)]
     [InlineData("wide_resnet101_2", 126_886_696, null)]
+    [InlineData("densenet121", 7_978_856, 2_834_161_664)]
+    [InlineData("densenet169", 14_149_480, 3_359_843_328)]
+    [InlineData("densenet201", 20_013_928, 4_291_365_888)]
+    [InlineData("densenet161", 28_681_000, 7_727_907_072)]
+    [InlineData("densenet40_12", 1_019_722, null)]
+    [InlineData("densenet_bc100_12", 769_162, null)]
     public void Parameters_and_macs_are_exact(string name, long parameters, long? macs)
     {
         var cost = Network.Create(name).Cost;
@@ -42,8 +56,53 @@ public class ZooTests
     }
 
     [Theory]
+    [InlineData("alexnet", 16)]
+    [InlineData("vgg16", 32)]
+    [InlineData("vgg16_bn", 97)]
+    [InlineData("googlenet_aux", 364)]
+    [InlineData("inception_v3_aux", 580)]
+    [InlineData("densenet121", 727)]
+    [InlineData("densenet169", 1015)]
+    [InlineData("densenet201", 1207)]
+    public void Tensors_are_as_many_as_in_torchvision_s_files(string name, int tensors)
+    {
+        var graph = Network.Create(name);
+        // torchvision also counts the batches of every norm (num_batches_tracked).
+        Assert.Equal(tensors, graph.Parameters.Count + graph.Nodes.Count(node => node.Op is BatchNorm));
+    }
+
+    [Fact]
+    public void Every_network_is_made_in_no_time()
+    {
+        foreach (var network in Network.All) Network.Create(network.Name); // the code is compiled
+        var slow = Network.All.Select(network =>
+        {
+            var watch = Stopwatch.StartNew();
+            Network.Create(network.Name);
+            return (network.Name, watch.ElapsedMilliseconds);
+        }).Where(made => made.ElapsedMilliseconds > 500).ToArray(); // ten times what is aimed at, for this machine may be busy
+        Assert.Empty(slow);
+    }
+
+    [Fact]
+    public void The_naive_modules_of_GoogLeNet_cost_what_their_widths_say()
+    {
+        var graph = Network.Create("googlenet_naive");
+        Assert.Equal(387_072, graph.Parameters.Where(p => p.Key.StartsWith("inception3a.", StringComparison.Ordinal) && p.Value.Shape.Rank == 4).Sum(p => p.Value.Shape.Count));
+        Assert.Equal(192 + (64 + 128 + 32), graph.Nodes.First(node => node.Op is Concat).Channels);
+        Assert.Equal(4944, graph.Nodes.Last(node => node.Op is Concat).Channels); // 192 and all widths of the nine modules
+    }
+
+    [Theory]
     [InlineData("nin_cifar", 100, 984_356)]
     public void Parameters_follow_the_classes(string name, int classes, long parameters) => Assert.Equal(parameters, Network.Create(name, classes).Cost.Parameters);
+
+    [Fact]
+    public void Pictures_that_a_network_cannot_take_are_refused_by_name()
+    {
+        Assert.Contains("75x75", Assert.Throws<ShapeException>(() => Network.Create("inception_v3", input: [3, 64, 64])).Message);
+        Assert.Throws<ShapeException>(() => Network.Create("alexnet2012", input: [3, 32, 32]));
+    }
 
     [Fact]
     public void Macs_follow_the_picture() => Assert.Equal(1_105_996_320, Network.Create("nin", input: [3, 227, 227]).Cost.Macs);
