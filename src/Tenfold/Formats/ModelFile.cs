@@ -31,7 +31,13 @@ public static class ModelFile
     /// <exception cref="MalformedFileException">Not a model of this or an older version, or one that breaks a rule.</exception>
     public static Model Load(string path)
     {
-        var (weights, metadata) = Safetensors.Read(path);
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
+        return Load(stream, path);
+    }
+
+    internal static Model Load(Stream stream, string path)
+    {
+        var (weights, metadata) = Safetensors.Read(stream, path);
         if (!metadata.TryGetValue(Key, out var text)) throw new MalformedFileException($"{path}: holds weights but no network: give them to a network by name");
         try
         {

@@ -4,39 +4,46 @@ using System.Text.RegularExpressions;
 
 namespace Tenfold;
 
-/// <summary>NumPy's format for one array, here of 32-bit floats: what <c>numpy.save</c> writes and <c>numpy.load</c> reads.</summary>
+/// <summary>NumPy's format for one array: what <c>numpy.save</c> writes and <c>numpy.load</c> reads. 32-bit floats are written; other numbers become the nearest when read.</summary>
 /// <remarks><code>\x93NUMPY major minor | u16 (version 1) or u32 (2) n | n bytes: {'descr': '&lt;f4', 'fortran_order': False, 'shape': (1, 3, 8, 8), } | the numbers</code></remarks>
 public static partial class NpyFile
 {
     private const int MaxHeader = 1 << 16;
 
+    private static readonly (string Name, int Bytes, Action<Stream, Span<float>> Read)[] s_types =
+    [
+        ("<f4", 4, LittleEndian.Read<float>), ("<f8", 8, LittleEndian.Read<double>), ("<f2", 2, LittleEndian.Read<Half>), ("|b1", 1, LittleEndian.Read<byte>),
+        ("|i1", 1, LittleEndian.Read<sbyte>), ("<i2", 2, LittleEndian.Read<short>), ("<i4", 4, LittleEndian.Read<int>), ("<i8", 8, LittleEndian.Read<long>),
+        ("|u1", 1, LittleEndian.Read<byte>), ("<u2", 2, LittleEndian.Read<ushort>), ("<u4", 4, LittleEndian.Read<uint>), ("<u8", 8, LittleEndian.Read<ulong>),
+    ];
+
     private static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
     /// <summary>Writes the tensor, atomically.</summary>
     /// <exception cref="IOException">The file could not be written.</exception>
-    public static void Write(string path, Tensor tensor)
+    public static void Write(string path, Tensor tensor) => AtomicFile.Write(path, stream => Write(stream, tensor));
+
+    internal static void Write(Stream stream, Tensor tensor)
     {
         var sizes = tensor.Shape.Rank == 1 ? $"{tensor.Shape[0]}," : string.Join(", ", tensor.Shape);
         var header = $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({sizes}), }}";
         header = header.PadRight((header.Length + 11 + 63) / 64 * 64 - 11) + '\n'; // the numbers begin at a multiple of 64
-        AtomicFile.Write(path, stream =>
-        {
-            stream.Write(Magic);
-            stream.Write([1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
-            stream.Write(Encoding.ASCII.GetBytes(header));
-            LittleEndian.Write(stream, tensor.Span);
-        });
+        stream.Write(Magic);
+        stream.Write([1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
+        stream.Write(Encoding.ASCII.GetBytes(header));
+        LittleEndian.Write(stream, tensor.Span);
     }
 
     /// <summary>The array as a tensor.</summary>
-    /// <exception cref="MalformedFileException">Not an array of little-endian 32-bit floats in C order, or shorter or longer than it says.</exception>
+    /// <exception cref="MalformedFileException">Not an array of little-endian numbers in C order, or shorter or longer than it says.</exception>
     public static Tensor Read(string path)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
-        return Read(stream, path);
+        return Read(stream, path, stream.Length);
     }
 
-    internal static Tensor Read(Stream stream, string path)
+    /// <param name="total">How many bytes the stream holds.</param>
+    internal static Tensor Read(Stream stream, string path, long total)
     {
         Span<byte> start = stackalloc byte[12];
         var got = stream.ReadAtLeast(start[..10], 10, throwOnEndOfStream: false);
@@ -46,7 +53,8 @@ public static partial class NpyFile
         if (long32 && stream.ReadAtLeast(start[10..], 2, throwOnEndOfStream: false) < 2) throw Fault("ends within its header");
         var length = long32 ? BinaryPrimitives.ReadUInt32LittleEndian(start[8..]) : BinaryPrimitives.ReadUInt16LittleEndian(start[8..]);
         if (length > MaxHeader) throw Fault($"has a header of {length} bytes, above {MaxHeader}");
-        if (length > stream.Length - stream.Position) throw Fault("ends within its header");
+        var rest = total - (long32 ? 12 : 10) - length;
+        if (rest < 0) throw Fault("ends within its header");
         var bytes = new byte[length];
         stream.ReadExactly(bytes);
 
@@ -56,7 +64,7 @@ public static partial class NpyFile
         if (HeaderForm().Match(header) is not { Success: true } match || !keys.All(key => header.Split(key).Length == 2))
             throw Fault("has a header other than {'descr': ..., 'fortran_order': ..., 'shape': (...)}");
         var type = match.Groups["descr"].Value;
-        if (type != "<f4") throw Fault($"holds numbers of the type {type}, not '<f4': save it with x.astype('<f4')");
+        if (Array.Find(s_types, known => known.Name == type) is not { Read: { } read, Bytes: var width }) throw Fault($"holds numbers of the type {type}: save it with x.astype('<f4')");
         if (match.Groups["order"].Value == "True") throw Fault("is in Fortran order: save it with numpy.ascontiguousarray(x)");
 
         var sizes = new List<int>();
@@ -72,10 +80,9 @@ public static partial class NpyFile
             throw Fault($"has a shape that does not fit: {e.Message}");
         }
 
-        var rest = stream.Length - stream.Position;
-        if (shape.Count > Array.MaxLength || shape.Count * 4 != rest) throw Fault($"holds {rest} bytes of numbers, not the {shape.Count} x 4 of its shape {shape}");
+        if (shape.Count > Array.MaxLength || shape.Count * width != rest) throw Fault($"holds {rest} bytes of numbers, not the {shape.Count} x {width} of its shape {shape}");
         var tensor = new Tensor(shape);
-        LittleEndian.Read<float>(stream, tensor.Span);
+        read(stream, tensor.Span);
         return tensor;
 
         MalformedFileException Fault(string rule) => new($"{path}: {rule}");

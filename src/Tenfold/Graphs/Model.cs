@@ -29,6 +29,16 @@ public sealed class Model
 
     /// <summary>What made it, as text by key: data set, epochs, seed, accuracy.</summary>
     public IReadOnlyDictionary<string, string> Provenance { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The model of the first output alone: what is run once training, which auxiliary heads serve, is over.</summary>
+    public Model WithoutHeads()
+    {
+        if (Graph.Outputs.Count == 1) return this;
+        var graph = new Graph(Graph.Name, Graph.Outputs[0]);
+        var weights = new Weights();
+        foreach (var (name, node) in graph.Parameters) weights[name] = Weights[Graph.NameOf(node)];
+        return new Model(graph, weights) { Classes = Classes, Preprocessing = Preprocessing, Provenance = Provenance };
+    }
 }
 
 /// <summary>How stored pixels in [0, 255] become a network's input: (pixel / 255 - mean) / deviation for each channel.</summary>

@@ -28,6 +28,11 @@ public static class BnInception
         {
             Preprocessing = Preprocessing.Symmetric with { Share = 0.875f },
         },
+        new("se_bn_inception", "Hu, Shen, Albanie, Sun, Wu: Squeeze-and-Excitation Networks, 2018, arXiv 1709.01507", "Inception v2 with squeeze-and-excitation behind every module",
+            [3, 224, 224], 1000, (classes, input) => Build("se_bn_inception", x => x.SqueezeExcite(), classes, input))
+        {
+            Preprocessing = Preprocessing.Symmetric with { Share = 0.875f },
+        },
     ];
 
     /// <param name="after">What follows each module.</param>

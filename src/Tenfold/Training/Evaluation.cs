@@ -67,7 +67,7 @@ public static partial class Verbs
         var (graph, clock) = (model.Graph, Stopwatch.StartNew());
         data.CheckAgainst(graph);
         batch = Math.Clamp(batch, 1, data.Count);
-        var session = model.Compile(options);
+        var session = model.WithoutHeads().Compile(options);
         var input = new Tensor([batch, data.Shape[0], data.Shape[1], data.Shape[2]]);
         using var loader = Loader.ForEvaluation(data, batch, data.Classes.Count, model.Preprocessing, threads: 1);
         var (confusion, topFive, loss) = (new int[data.Classes.Count, data.Classes.Count], 0, 0.0);

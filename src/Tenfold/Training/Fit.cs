@@ -37,7 +37,7 @@ internal sealed class Fitting
         train.CheckAgainst(model.Graph);
         options.Validation?.CheckAgainst(model.Graph);
         (_model, _train, _options, _callbacks) = (model, train, options, [.. callbacks]);
-        _preprocessing = options.Preprocessing ?? (model.Preprocessing != Preprocessing.None ? model.Preprocessing : train.DefaultPreprocessing);
+        _preprocessing = options.Preprocessing ?? (model.Preprocessing != Preprocessing.None ? model.Preprocessing with { Share = 1 } : train.DefaultPreprocessing);
         _batch = Math.Min(options.Batch, train.Count);
         _perEpoch = train.Count / _batch;
         _epochs = options.Epochs ?? (options.Budget is null ? 10 : int.MaxValue);

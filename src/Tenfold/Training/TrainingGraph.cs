@@ -3,7 +3,7 @@ namespace Tenfold;
 /// <summary>A network rewritten to learn: the loss, its gradient with respect to every parameter, and what its norms saw, as one graph.</summary>
 /// <remarks>
 /// Batch norms take the statistics of the batch; dropout becomes a product with a random mask; a softmax at the end is left out, for the
-/// loss contains it. Inputs: pictures, targets, and the key of the masks where there are any. Parameters are the network's own nodes, but
+/// loss contains it. Further outputs are auxiliary classifiers: their losses count <see cref="AuxiliaryWeight"/> each. Inputs: pictures, targets, and the key of the masks where there are any. Parameters are the network's own nodes, but
 /// may carry other names, for running statistics are no part of this graph.
 /// </remarks>
 internal sealed class TrainingGraph
@@ -34,12 +34,16 @@ internal sealed class TrainingGraph
             }
         });
 
-        var end = network.Outputs[0];
-        var logits = trained(end.Op is Softmax or LogSoftmax ? end.Inputs[0] : end);
-        if (logits.Shape.Rank != 2) logits = logits.Flatten();
+        Node[] heads = [.. network.Outputs.Select(end => trained(end.Op is Softmax or LogSoftmax ? end.Inputs[0] : end)).Select(head => head.Shape.Rank == 2 ? head : head.Flatten())];
+        var logits = heads[0];
         Classes = logits.Channels;
         var targets = new Input(logits.Shape).Apply([], "targets");
         var loss = logits.SoftmaxCrossEntropy(targets).Affine(1f / batch);
+        foreach (var head in heads[1..])
+        {
+            if (head.Shape != logits.Shape) throw new ArgumentException($"training {network.Name}: an auxiliary head makes {head.Shape}, not {logits.Shape} as the first output");
+            loss += head.SoftmaxCrossEntropy(targets).Affine(AuxiliaryWeight / batch);
+        }
 
         var parameters = network.Parameters.Where(parameter => ((Parameter)parameter.Value.Op).Trained).ToArray();
         var gradients = loss.Gradient([.. parameters.Select(parameter => parameter.Value)]);
@@ -66,6 +70,9 @@ internal sealed class TrainingGraph
     }
 
     private readonly (string Network, string Own)[] _names;
+
+    /// <summary>Szegedy et al., "Going Deeper with Convolutions", 2015, section 5.</summary>
+    private const float AuxiliaryWeight = 0.3f;
 
     public Graph Graph { get; }
 

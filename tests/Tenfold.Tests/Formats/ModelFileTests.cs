@@ -15,7 +15,7 @@ public sealed class ModelFileTests : IDisposable
         return new Model(x.ToGraph("small"), seed: 5)
         {
             Classes = ["shirt", "coat", "bag", "größe"],
-            Preprocessing = Preprocessing.ImageNet,
+            Preprocessing = Preprocessing.ImageNet with { Share = 1 },
             Provenance = new Dictionary<string, string> { ["data"] = "none", ["epochs"] = "0" },
         };
     }
@@ -42,6 +42,18 @@ public sealed class ModelFileTests : IDisposable
         var again = Path.Combine(_folder, "again.safetensors");
         ModelFile.Save(loaded, again);
         Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(again));
+    }
+
+    [Fact]
+    public void The_share_of_a_picture_that_a_network_sees_is_saved_where_it_is_not_all()
+    {
+        var path = Path.Combine(_folder, "share.safetensors");
+        var model = Small();
+        ModelFile.Save(new Model(model.Graph, model.Weights) { Preprocessing = Preprocessing.ImageNet }, path);
+        Assert.Equal(0.875f, ModelFile.Load(path).Preprocessing.Share);
+        var (weights, metadata) = Safetensors.Read(path);
+        Safetensors.Write(path, weights, new Dictionary<string, string> { ["tenfold"] = metadata["tenfold"].Replace("\"share\":0.875", "\"share\":0") });
+        Assert.Contains("share", Assert.Throws<MalformedFileException>(() => ModelFile.Load(path)).Message);
     }
 
     [Fact]

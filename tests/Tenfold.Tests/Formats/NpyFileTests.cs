@@ -40,7 +40,16 @@ public sealed class NpyFileTests : IDisposable
         Assert.Equal<Shape>([2], Read(2, "{'shape': (2,), 'fortran_order': False, 'descr': '<f4'}", 8).Shape);
 
     [Theory]
-    [InlineData("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", 8, "'<f4'")]
+    [InlineData("<f8", 8)]
+    [InlineData("<f2", 2)]
+    [InlineData("|u1", 1)]
+    [InlineData("<i8", 8)]
+    public void Other_numbers_become_the_nearest_float(string type, int bytes) =>
+        Assert.Equal(0, Read(1, $"{{'descr': '{type}', 'fortran_order': False, 'shape': (3,), }}", 3 * bytes)[2]);
+
+    [Theory]
+    [InlineData("{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", 8, "'<f4'")]
+    [InlineData("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", 4, "x 8")]
     [InlineData("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 4, "'<f4'")]
     [InlineData("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 4, "'<f4'")]
     [InlineData("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", 4, "Fortran")]
@@ -59,16 +68,18 @@ public sealed class NpyFileTests : IDisposable
     [Fact]
     public void A_broken_beginning_is_named()
     {
-        Assert.Throws<MalformedFileException>(() => NpyFile.Read(new MemoryStream(), "x.npy"));
-        Assert.Throws<MalformedFileException>(() => NpyFile.Read(new MemoryStream(Encoding.ASCII.GetBytes("just some words that are no array")), "x.npy"));
-        Assert.Throws<MalformedFileException>(() => NpyFile.Read(new MemoryStream([0x93, .. "NUMPY"u8, 1, 0, 0xFF, 0xFF, 1, 2]), "x.npy"));
-        Assert.Throws<MalformedFileException>(() => NpyFile.Read(new MemoryStream([0x93, .. "NUMPY"u8, 2, 0, 0xFF, 0xFF, 0xFF, 0xFF]), "x.npy"));
-        Assert.Throws<MalformedFileException>(() => NpyFile.Read(new MemoryStream([0x93, .. "NUMPY"u8, 2, 0, 0xFF, 0xFF]), "x.npy"));
+        Assert.Throws<MalformedFileException>(() => Read([]));
+        Assert.Throws<MalformedFileException>(() => Read(Encoding.ASCII.GetBytes("just some words that are no array")));
+        Assert.Throws<MalformedFileException>(() => Read([0x93, .. "NUMPY"u8, 1, 0, 0xFF, 0xFF, 1, 2]));
+        Assert.Throws<MalformedFileException>(() => Read([0x93, .. "NUMPY"u8, 2, 0, 0xFF, 0xFF, 0xFF, 0xFF]));
+        Assert.Throws<MalformedFileException>(() => Read([0x93, .. "NUMPY"u8, 2, 0, 0xFF, 0xFF]));
     }
 
     private static Tensor Read(byte version, string header, int bytes)
     {
         byte[] length = version == 1 ? BitConverter.GetBytes((ushort)header.Length) : BitConverter.GetBytes((uint)header.Length);
-        return NpyFile.Read(new MemoryStream([0x93, .. "NUMPY"u8, version, 0, .. length, .. Encoding.UTF8.GetBytes(header), .. new byte[bytes]]), "x.npy");
+        return Read([0x93, .. "NUMPY"u8, version, 0, .. length, .. Encoding.UTF8.GetBytes(header), .. new byte[bytes]]);
     }
+
+    private static Tensor Read(byte[] file) => NpyFile.Read(new MemoryStream(file), "x.npy", file.Length);
 }

@@ -20,16 +20,17 @@ public class ZooTests
     [InlineData("nin", 7_595_176, 969_460_864)]
     [InlineData("nin_cifar", 966_986, 222_486_528)]
     [InlineData("googlenet", 6_624_904, 1_498_376_192)]
-    [InlineData("googlenet_aux", 13_004_888, null)]
+    [InlineData("googlenet_aux", 13_004_888)]
     [InlineData("googlenet2015", 6_998_552, 1_582_671_872)]
-    [InlineData("googlenet2015_aux", 13_378_280, null)]
+    [InlineData("googlenet2015_aux", 13_378_280)]
     [InlineData("bn_inception", 11_194_984, 2_018_851_840)]
+    [InlineData("se_bn_inception", 11_823_488, 2_019_473_408)]
     [InlineData("inception_v3", 23_834_568, 5_713_216_096)]
-    [InlineData("inception_v3_aux", 27_161_264, null)]
-    [InlineData("plain20", 269_722, null)]
-    [InlineData("plain110", 1_727_962, null)]
-    [InlineData("plain18", 11_689_512 - 173_824, null)] // the projections of ResNet-18
-    [InlineData("plain34", 21_797_672 - 173_824, null)]
+    [InlineData("inception_v3_aux", 27_161_264)]
+    [InlineData("plain20", 269_722)]
+    [InlineData("plain110", 1_727_962)]
+    [InlineData("plain18", 11_689_512 - 173_824)] // the projections of ResNet-18
+    [InlineData("plain34", 21_797_672 - 173_824)]
     [InlineData("resnetv2_18", 11_687_720, 1_814_073_344)]
     [InlineData("resnetv2_34", 21_795_880, 3_663_761_408)]
     [InlineData("resnetv2_50", 25_549_352, 4_089_184_256)]
@@ -39,20 +40,20 @@ public class ZooTests
     [InlineData("resnext50_32x4d", 25_028_904, 4_230_479_872)]
     [InlineData("resnext101_32x4d", 44_177_704, 7_969_996_800)]
     [InlineData("resnext101_32x8d", 88_791_336, 16_414_015_488)]
-    [InlineData("resnext101_64x4d", 83_455_272, null)]
-    [InlineData("wide_resnet50_2", 68_883_240, null)]
-    [InlineData("wide_resnet101_2", 126_886_696, null)]
+    [InlineData("resnext101_64x4d", 83_455_272)]
+    [InlineData("wide_resnet50_2", 68_883_240)]
+    [InlineData("wide_resnet101_2", 126_886_696)]
     [InlineData("densenet121", 7_978_856, 2_834_161_664)]
     [InlineData("densenet169", 14_149_480, 3_359_843_328)]
     [InlineData("densenet201", 20_013_928, 4_291_365_888)]
     [InlineData("densenet161", 28_681_000, 7_727_907_072)]
-    [InlineData("densenet40_12", 1_019_722, null)]
-    [InlineData("densenet_bc100_12", 769_162, null)]
-    public void Parameters_and_macs_are_exact(string name, long parameters, long? macs)
+    [InlineData("densenet40_12", 1_019_722)]
+    [InlineData("densenet_bc100_12", 769_162)]
+    public void Parameters_and_macs_are_exact(string name, long parameters, long macs = 0)
     {
         var cost = Network.Create(name).Cost;
         Assert.Equal(parameters, cost.Parameters);
-        if (macs is { } known) Assert.Equal(known, cost.Macs);
+        if (macs != 0) Assert.Equal(macs, cost.Macs); // 0: no figure to compare with
     }
 
     [Theory]
