@@ -49,6 +49,6 @@ public static partial class Verbs
     {
         var node = output;
         while (node.Inputs.Count == 1) node = node.Inputs[0];
-        return node.Op is Linear or Convolution ? node : throw new ShapeException($"{graph.Name}: ends in {node.Op.Name}, not in a linear layer or a convolution that tells classes apart");
+        return node.Op is Tenfold.Linear or Convolution ? node : throw new ShapeException($"{graph.Name}: ends in {node.Op.Name}, not in a linear layer or a convolution that tells classes apart");
     }
 }
