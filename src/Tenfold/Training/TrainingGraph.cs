@@ -2,7 +2,7 @@ namespace Tenfold;
 
 /// <summary>A network rewritten to learn: the loss, its gradient with respect to every parameter, and what its norms saw, as one graph.</summary>
 /// <remarks>
-/// Batch norms take the statistics of the batch, unless they are frozen; dropout becomes a product with a random mask; a softmax at the end is left out, for the
+/// Batch norms take the statistics of the batch; dropout becomes a product with a random mask; a softmax at the end is left out, for the
 /// loss contains it. Further outputs are auxiliary classifiers: their losses count <see cref="AuxiliaryWeight"/> each. Inputs: pictures, targets, and the key of the masks where there are any. Parameters are the network's own nodes, but
 /// may carry other names, for running statistics are no part of this graph.
 /// </remarks>
@@ -19,8 +19,6 @@ internal sealed class TrainingGraph
         {
             switch (node.Op)
             {
-                case BatchNorm when node.Inputs[1].Op is Parameter { Trained: false }:
-                    return null; // frozen, with its statistics
                 case BatchNorm { Training: false } norm:
                     var mean = new BatchMean().Apply(inputs[0]);
                     var variance = new BatchVariance().Apply(inputs[0], mean);
