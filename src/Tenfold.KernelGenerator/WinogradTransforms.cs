@@ -52,12 +52,15 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         {
             Input(code, vector, lanes, points);
             Output(code, vector, lanes, points);
+            Back(code, vector, lanes, points);
         }
 
         code.AppendLine("    /// <summary>By m / 2 - 1.</summary>");
         code.AppendLine($"    public static readonly delegate*<float*, nint, nint, float*, nint, float*, void>[] Inputs = [{string.Join(", ", s_points.Select(points => $"&Input{2 * points.Length}"))}];");
         code.AppendLine("    /// <summary>By m / 2 - 1.</summary>");
         code.AppendLine($"    public static readonly delegate*<in WinogradOutput, float*, void>[] Outputs = [{string.Join(", ", s_points.Select(points => $"&Output{2 * points.Length}"))}];");
+        code.AppendLine("    /// <summary>By m / 2 - 1.</summary>");
+        code.AppendLine($"    public static readonly delegate*<float*, nint, nint, float*, nint, float*, void>[] Backs = [{string.Join(", ", s_points.Select(points => $"&Back{2 * points.Length}"))}];");
         code.AppendLine("}");
         return code.ToString();
     }
@@ -66,24 +69,38 @@ public sealed class WinogradTransforms : IIncrementalGenerator
     private static void Input(StringBuilder code, string vector, int lanes, double[] points)
     {
         var size = 2 * points.Length + 2;
-        code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-        code.AppendLine($"    private static void Input{size - 2}(float* x, nint row, nint pixel, float* v, nint step, float* t)");
-        code.AppendLine("    {");
-        var constants = new Constants(vector);
-        var pass = new StringBuilder();
-        InputPass(pass, vector, constants, points, i => $"x + {i} * row", i => $"t + {i * size * lanes}");
-        var second = new StringBuilder();
+        var (first, second, constants) = (new StringBuilder(), new StringBuilder(), new Constants(vector));
+        InputPass(first, vector, constants, points, i => $"x + {i} * row", i => $"t + {i * size * lanes}");
         InputPass(second, vector, constants, points, i => $"t + {i * lanes}", i => $"v + {i} * step");
+        TwoPasses(code, $"Input{size - 2}", lanes, size, size, constants, first, second);
+    }
+
+    // v = A d A', what an output's gradient becomes: columns into t, then rows out of it.
+    private static void Back(StringBuilder code, string vector, int lanes, double[] points)
+    {
+        var m = 2 * points.Length;
+        var (first, second, constants) = (new StringBuilder(), new StringBuilder(), new Constants(vector));
+        BackPass(first, vector, constants, points, i => $"x + {i} * row", i => $"t + {i * m * lanes}");
+        BackPass(second, vector, constants, points, i => $"t + {i * lanes}", i => $"v + {i} * step");
+        TwoPasses(code, $"Back{m}", lanes, m, m + 2, constants, first, second);
+    }
+
+    // `columns` columns of x become columns of t, and each of t's `rows` rows becomes a row of v.
+    private static void TwoPasses(StringBuilder code, string name, int lanes, int columns, int rows, Constants constants, StringBuilder first, StringBuilder second)
+    {
+        code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        code.AppendLine($"    private static void {name}(float* x, nint row, nint pixel, float* v, nint step, float* t)");
+        code.AppendLine("    {");
         code.Append(constants.Declarations);
         code.AppendLine($"        for (var lane = 0; lane < 16; lane += {lanes}, x += {lanes}, v += {lanes})");
         code.AppendLine("        {");
         code.AppendLine("            float* x0 = x, t0 = t, v0 = v;");
-        code.AppendLine($"            for (var j = 0; j < {size}; j++, x += pixel, t += {lanes})");
+        code.AppendLine($"            for (var j = 0; j < {columns}; j++, x += pixel, t += {lanes})");
         code.AppendLine("            {");
-        code.Append(pass);
+        code.Append(first);
         code.AppendLine("            }");
         code.AppendLine("            t = t0;");
-        code.AppendLine($"            for (var i = 0; i < {size}; i++, t += {size * lanes}, v += {size} * step)");
+        code.AppendLine($"            for (var i = 0; i < {rows}; i++, t += {columns * lanes}, v += {rows} * step)");
         code.AppendLine("            {");
         code.Append(second);
         code.AppendLine("            }");
@@ -92,6 +109,36 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         code.AppendLine("            v = v0;");
         code.AppendLine("        }");
         code.AppendLine("    }");
+    }
+
+    // The polynomial of m coefficients at every point; at infinity the last of them.
+    private static void BackPass(StringBuilder code, string vector, Constants constants, double[] points, System.Func<int, string> load, System.Func<int, string> store)
+    {
+        var (n, m) = (points.Length, 2 * points.Length);
+        for (var i = 0; i < m; i++) code.AppendLine($"                var d{i} = {vector}.Load({load(i)});");
+        code.AppendLine($"                d0.Store({store(0)});");
+        for (var j = 0; j < n; j++)
+        {
+            code.AppendLine($"                var e{j} = {Sum(0, points[j])};");
+            code.AppendLine($"                var o{j} = {Sum(1, points[j])};");
+            code.AppendLine($"                (e{j} + o{j}).Store({store(1 + 2 * j)});");
+            code.AppendLine($"                (e{j} - o{j}).Store({store(2 + 2 * j)});");
+        }
+
+        code.AppendLine($"                d{m - 1}.Store({store(m + 1)});");
+
+        string Sum(int first, double p)
+        {
+            var sum = "";
+            for (var i = first; i < m; i += 2)
+            {
+                var power = System.Math.Pow(p, i);
+                sum = power == 1 ? (sum.Length == 0 ? $"d{i}" : $"({sum} + d{i})")
+                    : sum.Length == 0 ? $"(d{i} * {constants.Of(power)})" : $"{vector}.FusedMultiplyAdd(d{i}, {constants.Of(power)}, {sum})";
+            }
+
+            return sum;
+        }
     }
 
     private static void InputPass(StringBuilder code, string vector, Constants constants, double[] points, System.Func<int, string> load, System.Func<int, string> store)

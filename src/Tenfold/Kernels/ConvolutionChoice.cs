@@ -24,6 +24,15 @@ internal static class ConvolutionChoice
             : (new WinogradConvolution(shape, best), $"{cycles / direct:p0} of the direct kernel's cycles");
     }
 
+    /// <summary>The kernel for the gradient of the weights, by the same rule.</summary>
+    /// <param name="shape">Of the forward convolution.</param>
+    public static WeightGradientKernel WeightGradient(DenseShape shape, bool exact, int? forced)
+    {
+        if (exact || forced == 0 || !WinogradConvolution.Takes(shape)) return new DenseWeightGradient(shape);
+        var winograd = new WinogradWeightGradient(shape);
+        return forced > 0 || winograd.Cycles < (double)shape.Batch * shape.OutPlane.Area * 9 * shape.InPerGroup * shape.OutBlocks / 0.85 ? winograd : new DenseWeightGradient(shape);
+    }
+
     private static double Direct(DenseShape shape) =>
         (double)shape.Batch * shape.OutPlane.Area * 9 * shape.InPerGroup * shape.OutBlocks / 0.9 + Stream(9.0 * shape.InPerGroup * shape.OutBlocks * 64, 1);
 

@@ -26,3 +26,24 @@ internal abstract unsafe class ConvolutionKernel
     /// <param name="bias">A number per output channel, a multiple of 16 long.</param>
     public abstract void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch);
 }
+
+/// <summary>One way to compute the gradient of a dense convolution's kernel: sums over chunks of the batch, and their addition in order.</summary>
+internal abstract unsafe class WeightGradientKernel
+{
+    public abstract string Name { get; }
+
+    public abstract int Items { get; }
+
+    /// <summary>Floats of scratch memory that an item needs.</summary>
+    public abstract long Scratch { get; }
+
+    /// <summary>Floats of the sums of all chunks.</summary>
+    public abstract long SumsSize { get; }
+
+    public abstract int AddItems { get; }
+
+    public abstract void Run(int item, float* x, float* dy, float* sums, float* scratch);
+
+    /// <param name="dk">[out, in/groups, kh, kw].</param>
+    public abstract void Add(int item, float* sums, float* dk);
+}

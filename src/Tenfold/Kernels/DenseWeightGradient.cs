@@ -5,7 +5,7 @@ namespace Tenfold.Kernels;
 /// The samples fall into chunks, fixed by the shape alone; each chunk has sums of its own, which are added up in order at the
 /// end, so the bits do not depend on the number of threads. Sums lie as [output block][input block][tap][16 inputs][16 outputs].
 /// </remarks>
-internal sealed unsafe class DenseWeightGradient
+internal sealed unsafe class DenseWeightGradient : WeightGradientKernel
 {
     private const int CacheFloats = 7 * 1024; // 28 KB: the rows that one block of weights is summed over stay in the first-level cache
 
@@ -30,16 +30,18 @@ internal sealed unsafe class DenseWeightGradient
         AddItems = shape.OutBlocks * shape.InBlocks;
     }
 
-    public int Items { get; }
+    public override string Name => "outer products";
 
-    public long Scratch { get; }
+    public override int Items { get; }
 
-    public long SumsSize { get; }
+    public override long Scratch { get; }
 
-    public int AddItems { get; }
+    public override long SumsSize { get; }
+
+    public override int AddItems { get; }
 
     /// <summary>One block of output channels over one chunk of samples.</summary>
-    public void Run(int item, float* x, float* dy, float* sums, float* scratch)
+    public override void Run(int item, float* x, float* dy, float* sums, float* scratch)
     {
         var (chunk, outBlock) = Math.DivRem(item, _shape.OutBlocks);
         var perBlock = _area * Dense.Block * Dense.Block;
@@ -80,7 +82,7 @@ internal sealed unsafe class DenseWeightGradient
     }
 
     /// <summary>Adds the chunks up and lays the gradient out as [out, in/groups, kh, kw]: one output block by one input block.</summary>
-    public void Add(int item, float* sums, float* dk)
+    public override void Add(int item, float* sums, float* dk)
     {
         var (outBlock, inBlock) = Math.DivRem(item, _shape.InBlocks);
         var perChunk = (long)_shape.OutBlocks * _shape.InBlocks * _area * Dense.Block * Dense.Block;

@@ -39,6 +39,14 @@ internal static unsafe class Winograd
         _ => Winograd128.Outputs,
     })[m / 2 - 1](output, scratch);
 
+    /// <summary>m x m pixels of an output gradient at dy, transformed, to d, <paramref name="step"/> floats from one of the (m + 2)^2 numbers to the next.</summary>
+    public static void Back(int m, float* dy, nint row, nint pixel, float* d, nint step, float* scratch) => (Simd.Width switch
+    {
+        512 => Winograd512.Backs,
+        256 => Winograd256.Backs,
+        _ => Winograd128.Backs,
+    })[m / 2 - 1](dy, row, pixel, d, step, scratch);
+
     /// <summary>The kernel's transform [m + 2][3]: row j holds 1, x, x^2 at the j-th point over the product of its distances to the others.</summary>
     public static double[,] Kernel(int m)
     {

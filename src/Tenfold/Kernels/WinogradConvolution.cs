@@ -12,8 +12,7 @@ namespace Tenfold.Kernels;
 /// An output costs ((m + 2) / m)^2 multiplications for each input channel in place of 9: 4 for m = 2, 2.25 for m = 4, 1.78 for m = 6.
 /// Transforms treat the 16 channels of a block side by side; the products are (m + 2)^2 pointwise convolutions of "pixels" that are tiles, and
 /// run on the micro-kernel of <see cref="DenseConvolution"/>. Tiles are treated in groups whose V stays in the second-level cache.
-/// <para>Dilation d is d x d convolutions on every d-th row and column: their tiles stand side by side with the same kernel. A transposed convolution
-/// of stride 1 is a convolution with its kernel turned around. Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016.</para>
+/// <para>A transposed convolution of stride 1 is a convolution with its kernel turned around. Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016.</para>
 /// </remarks>
 internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 {
@@ -21,7 +20,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     private readonly DenseShape _shape;
     private readonly int _m, _size, _area, _group, _groups, _shares;
-    private readonly Place[] _places; // of one sample
+    private readonly WinogradTiles _tiles;
     private readonly Pair[] _pairs;
     private readonly double[,] _kernel;
     private readonly nint _vStep, _mStep;
@@ -29,8 +28,8 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     public WinogradConvolution(DenseShape shape, int m)
     {
         (_shape, _m, _size, _area, _kernel) = (shape, m, m + 2, (m + 2) * (m + 2), Winograd.Kernel(m));
-        _places = [.. Places()];
-        var tiles = checked(shape.Batch * _places.Length);
+        _tiles = new WinogradTiles(shape, m);
+        var tiles = _tiles.Count;
         var most = Math.Clamp(CacheFloats / (_area * shape.InBlocks * Dense.Block) / 14 * 14, 16, 56);
         _groups = (tiles + most - 1) / most;
         _group = (tiles + _groups - 1) / _groups;
@@ -66,7 +65,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     public override string Packing => $"F{_m} {_shape.In} {_shape.Out} {_shape.Groups} {_shape.Transposed}";
 
-    public int Tiles => _shape.Batch * _places.Length;
+    public int Tiles => _tiles.Count;
 
     /// <summary>How many times the weights are read.</summary>
     public int Groups => _groups;
@@ -121,11 +120,11 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         var (group, share) = Math.DivRem(item, _shares);
         var (begin, end) = (_pairs.Length * share / _shares, _pairs.Length * (share + 1) / _shares);
         var first = group * _group;
-        var count = Math.Min(_group, _shape.Batch * _places.Length - first);
+        var count = Math.Min(_group, _tiles.Count - first);
         var v = scratch;
         var m = v + _area * _vStep;
         var rest = m + _area * _mStep;
-        Transform(first, count, _pairs[begin].From / Dense.Block, (_pairs[end - 1].To + Dense.Block - 1) / Dense.Block, x, v, rest);
+        _tiles.Transform(first, count, _pairs[begin].From / Dense.Block, (_pairs[end - 1].To + Dense.Block - 1) / Dense.Block, x, v, _group, _vStep, rest);
 
         var zeros = rest + (2 * _area + 2 * _m * _m) * Dense.Block;
         new Span<float>(zeros, 2 * Dense.Block).Clear();
@@ -136,39 +135,6 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
             for (var block = 0; block < pair.Blocks; block++)
                 Return(first, count, pair.Block + block, m + block * _group * Dense.Block, bias, then, y, rest);
         }
-    }
-
-    // V = B' d B for some channel blocks of some tiles.
-    private void Transform(int first, int count, int fromBlock, int toBlock, float* x, float* v, float* scratch)
-    {
-        var (height, width) = _shape.InPlane;
-        var (rowStep, columnStep) = (_shape.Dilation.Height * width * Dense.Block, _shape.Dilation.Width * Dense.Block);
-        var patch = scratch + _area * Dense.Block;
-        for (var block = fromBlock; block < toBlock; block++)
-            for (var i = 0; i < count; i++)
-            {
-                var (n, tile) = Math.DivRem(first + i, _places.Length);
-                var place = _places[tile];
-                var plane = x + ((long)n * _shape.InBlocks + block) * _shape.InPlane.Area * Dense.Block;
-                var to = v + (block * _group + i) * Dense.Block;
-                if (place.Inside)
-                {
-                    Winograd.Input(_m, plane + ((long)place.InRow * width + place.InColumn) * Dense.Block, rowStep, columnStep, to, _vStep, scratch);
-                    continue;
-                }
-
-                // Part of the tile is padding.
-                for (var r = 0; r < _size; r++)
-                    for (var c = 0; c < _size; c++)
-                    {
-                        var (row, column) = (place.InRow + r * _shape.Dilation.Height, place.InColumn + c * _shape.Dilation.Width);
-                        var pixel = new Span<float>(patch + (r * _size + c) * Dense.Block, Dense.Block);
-                        if ((uint)row < (uint)height && (uint)column < (uint)width) new Span<float>(plane + ((long)row * width + column) * Dense.Block, Dense.Block).CopyTo(pixel);
-                        else pixel.Clear();
-                    }
-
-                Winograd.Input(_m, patch, _size * Dense.Block, Dense.Block, to, _vStep, scratch);
-            }
     }
 
     // M[i] = V[i] U[i], i = 1 ... (m + 2)^2.
@@ -217,8 +183,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         };
         for (var i = 0; i < count; i++)
         {
-            var (n, tile) = Math.DivRem(first + i, _places.Length);
-            var place = _places[tile];
+            var (n, place) = _tiles[first + i];
             var at = (((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area + (long)place.OutRow * width + place.OutColumn) * Dense.Block;
             output.M = m + i * Dense.Block;
             if (place.Rows == _m && place.Columns == _m)
@@ -252,25 +217,6 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         for (var v = 0; v < width; v += Vector<double>.Count)
             (Vector.Load(rows + v) * g0 + Vector.Load(rows + step + v) * g1 + Vector.Load(rows + 2 * step + v) * g2).Store(to + v);
     }
-
-    // Output (r, c) of a tile lies at Out + (r, c) d and reads inputs In + (0 ... m + 1) d.
-    private IEnumerable<Place> Places()
-    {
-        var (dh, dw) = _shape.Dilation;
-        var (top, left) = _shape.Transposed ? (2 * dh - _shape.Before.Height, 2 * dw - _shape.Before.Width) : _shape.Before;
-        for (var phase = 0; phase < dh; phase++)
-            for (var row = phase; row < _shape.OutPlane.Height; row += _m * dh)
-                for (var side = 0; side < dw; side++)
-                    for (var column = side; column < _shape.OutPlane.Width; column += _m * dw)
-                    {
-                        var (inRow, inColumn) = (row - top, column - left);
-                        var inside = inRow >= 0 && inColumn >= 0 && inRow + (_size - 1) * dh < _shape.InPlane.Height && inColumn + (_size - 1) * dw < _shape.InPlane.Width;
-                        yield return new Place(inRow, inColumn, inside, row, column,
-                            Math.Min(_m, (_shape.OutPlane.Height - row + dh - 1) / dh), Math.Min(_m, (_shape.OutPlane.Width - column + dw - 1) / dw));
-                    }
-    }
-
-    private readonly record struct Place(int InRow, int InColumn, bool Inside, int OutRow, int OutColumn, int Rows, int Columns);
 
     // One or two blocks of output channels, and the input channels that they read.
     private sealed class Pair

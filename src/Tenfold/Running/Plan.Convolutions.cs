@@ -75,11 +75,11 @@ internal sealed unsafe partial class Plan
 
     private void WeightGradient(Node node, DenseShape shape)
     {
-        var gradient = new DenseWeightGradient(shape);
+        var gradient = ConvolutionChoice.WeightGradient(shape, _options.Exact, Forced(Graph.NameOf(node)));
         var (x, dy) = (Get(node.Inputs[0], Layout.Blocked), Get(node.Inputs[1], Layout.Blocked));
         var sums = Floats(gradient.SumsSize);
         var dk = New(node, Layout.Plain);
-        Add(Graph.NameOf(node), $"outer products, {gradient.Items} items", gradient.Items, [x, dy], [sums], (item, scratch) => gradient.Run(item, x.P, dy.P, sums.P, scratch), gradient.Scratch);
+        Add(Graph.NameOf(node), $"{gradient.Name}, {gradient.Items} items", gradient.Items, [x, dy], [sums], (item, scratch) => gradient.Run(item, x.P, dy.P, sums.P, scratch), gradient.Scratch);
         Add(Graph.NameOf(node), "add the chunks", gradient.AddItems, [sums], [dk], (item, _) => gradient.Add(item, sums.P, dk.P));
     }
 }

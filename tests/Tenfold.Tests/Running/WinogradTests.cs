@@ -38,16 +38,16 @@ public class WinogradTests
         }
     }
 
-    // The network and its gradient for its input: another convolution of the same kernel, turned around.
+    // The network and its gradients: for its input another convolution of the same kernel, turned around, for its weights the transforms turned around.
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Every_algorithm_gives_the_convolution_and_its_gradient(string name, ConvolutionAlgorithm algorithm)
+    public void Every_algorithm_gives_the_convolution_and_its_gradients(string name, ConvolutionAlgorithm algorithm)
     {
         var (_, build, shape) = s_cases.Single(@case => @case.Name == name);
         var x = new Input(shape).Apply([], "x");
         var y = build(x);
         var r = new Input(y.Shape).Apply([], "r");
-        var graph = new Graph("forward and back", [y, .. (y * r).Gradient([x]).OfType<Node>()]);
+        var graph = new Graph("forward and back", [y, .. (y * r).Gradient([x, .. new Graph("forward", y).Parameters.Values.Where(node => node.Op is Parameter { Trained: true })]).OfType<Node>()]);
         foreach (var tested in new[] { graph, new Graph("forward", y) })
         {
             var random = new Philox(5);

@@ -1,0 +1,127 @@
+using System.Numerics;
+
+namespace Tenfold.Kernels;
+
+/// <summary>The gradient of a 3x3 kernel of stride 1 by the minimal filtering of <see cref="WinogradConvolution"/>, turned around.</summary>
+/// <remarks>
+/// y = A' ((G k G') (B' x B)) A is linear in k, so dk = G' (sum over tiles of (A dy A') (B' x B)) G: outer products of transformed tiles, a quarter of the
+/// multiplications for m = 4. Tiles fall into chunks, fixed by the shape alone, with sums of their own: [output block][input block][number][16 inputs][16 outputs].
+/// </remarks>
+internal sealed unsafe class WinogradWeightGradient : WeightGradientKernel
+{
+    private const int M = 4, Size = M + 2, Numbers = Size * Size;
+    private const int CacheFloats = 132 * 1024;
+    private const long MostSums = 4 << 20; // floats
+
+    private readonly DenseShape _shape;
+    private readonly WinogradTiles _tiles;
+    private readonly double[,] _kernel = Winograd.Kernel(M);
+    private readonly int _chunks, _shares, _group;
+    private readonly nint _xStep, _dyStep;
+    private readonly long _perChunk;
+
+    /// <param name="shape">Of the forward convolution; not transposed.</param>
+    public WinogradWeightGradient(DenseShape shape)
+    {
+        (_shape, _tiles) = (shape, new WinogradTiles(shape, M));
+        _perChunk = (long)shape.OutBlocks * shape.InBlocks * Numbers * Dense.Block * Dense.Block;
+        _chunks = (int)Math.Clamp(MostSums / _perChunk, 1, Math.Min(8, (_tiles.Count + 27) / 28));
+        _shares = Math.Min(shape.OutBlocks, (8 + _chunks - 1) / _chunks);
+        var outBlocks = (shape.OutBlocks + _shares - 1) / _shares;
+        _group = Math.Min((_tiles.Count + _chunks - 1) / _chunks, Math.Clamp(CacheFloats / (Numbers * (shape.InBlocks + outBlocks) * Dense.Block), 28, 112));
+        _xStep = (shape.InBlocks * _group | 1) * Dense.Block;
+        _dyStep = (outBlocks * _group | 1) * Dense.Block;
+        SumsSize = _chunks * _perChunk;
+        Items = _chunks * _shares;
+        Scratch = Numbers * (_xStep + _dyStep) + 2L * Numbers * Dense.Block;
+        AddItems = shape.OutBlocks * shape.InBlocks;
+    }
+
+    public override string Name => "Winograd F(4x4) turned around";
+
+    public override int Items { get; }
+
+    public override long Scratch { get; }
+
+    public override long SumsSize { get; }
+
+    public override int AddItems { get; }
+
+    /// <summary>Cycles of one core, in which a multiply-add of 16 lanes is 1.</summary>
+    public double Cycles => _tiles.Count * (Numbers * 1.2 * _shape.InPerGroup * _shape.OutBlocks + 300.0 * _shares * _shape.InBlocks + 260.0 * _shape.OutBlocks)
+        + 8.0 * Numbers * Dense.Block * _shape.InBlocks * _shape.OutBlocks * (_chunks + 4);
+
+    public override void Run(int item, float* x, float* dy, float* sums, float* scratch)
+    {
+        var (chunk, share) = Math.DivRem(item, _shares);
+        var (begin, end) = (_shape.OutBlocks * share / _shares, _shape.OutBlocks * (share + 1) / _shares);
+        var perBlock = (long)_shape.InBlocks * Numbers * Dense.Block * Dense.Block;
+        sums += chunk * _perChunk;
+        for (var block = begin; block < end; block++) new Span<float>(sums + block * perBlock, checked((int)perBlock)).Clear();
+        var (v, d) = ((nint)scratch, (nint)(scratch + Numbers * _xStep));
+        var rest = scratch + Numbers * (_xStep + _dyStep);
+        var (from, to) = (_shape.Reads(begin * Dense.Block, (begin + 1) * Dense.Block).From / Dense.Block, (_shape.Reads((end - 1) * Dense.Block, end * Dense.Block).To + Dense.Block - 1) / Dense.Block);
+        var last = (int)((long)_tiles.Count * (chunk + 1) / _chunks);
+        for (var first = (int)((long)_tiles.Count * chunk / _chunks); first < last; first += _group)
+        {
+            var count = Math.Min(_group, last - first);
+            _tiles.Transform(first, count, from, to, x, (float*)v, _group, _xStep, rest);
+            _tiles.TransformBack(first, count, begin, end, dy, (float*)d, _group, _dyStep, rest);
+            var outer = new DenseOuter { Rows = 1, Pixels = count };
+            for (var block = begin; block < end; block++)
+            {
+                var (low, high) = _shape.Reads(block * Dense.Block, (block + 1) * Dense.Block);
+                for (var c = low; c < high; c += Dense.Block)
+                    for (var number = 0; number < Numbers; number++)
+                        for (var lane = 0; lane < Math.Min(Dense.Block, high - c); lane += Dense.MaxChannels)
+                        {
+                            outer.X = (float*)v + number * _xStep + c / Dense.Block * _group * Dense.Block + lane;
+                            outer.Dy = (float*)d + number * _dyStep + (block - begin) * _group * Dense.Block;
+                            outer.Sum = sums + block * perBlock + ((c / Dense.Block * Numbers + number) * Dense.Block + lane) * Dense.Block;
+                            Dense.Outer(ref outer, Math.Min(Dense.MaxChannels, Math.Min(Dense.Block, high - c) - lane));
+                        }
+            }
+        }
+    }
+
+    /// <summary>Adds the chunks up and takes the sums back: dk = G' S G, one output block by one input block.</summary>
+    public override void Add(int item, float* sums, float* dk)
+    {
+        var (outBlock, inBlock) = Math.DivRem(item, _shape.InBlocks);
+        if (_shape.Weight(outBlock * Dense.Block, inBlock * Dense.Block) < 0) return; // of two groups
+        sums += (long)item * Numbers * Dense.Block * Dense.Block;
+        float* total = stackalloc float[Numbers * Dense.Block], half = stackalloc float[3 * Size * Dense.Block], taps = stackalloc float[9 * Dense.Block];
+        for (var c = 0; c < Math.Min(Dense.Block, _shape.In - inBlock * Dense.Block); c++)
+        {
+            for (var number = 0; number < Numbers; number++)
+                for (var o = 0; o < Dense.Block; o += Vector<float>.Count)
+                {
+                    var from = sums + (number * Dense.Block + c) * Dense.Block + o;
+                    var sum = Vector.Load(from);
+                    for (var chunk = 1; chunk < _chunks; chunk++) sum += Vector.Load(from + chunk * _perChunk);
+                    sum.Store(total + number * Dense.Block + o);
+                }
+
+            for (var j = 0; j < Size; j++)
+                for (var i = 0; i < 3; i++) Combine(i, total + j * Dense.Block, Size * Dense.Block, half + (i * Size + j) * Dense.Block);
+            for (var i = 0; i < 3; i++)
+                for (var j = 0; j < 3; j++) Combine(j, half + i * Size * Dense.Block, Dense.Block, taps + (i * 3 + j) * Dense.Block);
+            for (var o = 0; o < Math.Min(Dense.Block, _shape.Out - outBlock * Dense.Block); o++)
+            {
+                var at = _shape.Weight(outBlock * Dense.Block + o, inBlock * Dense.Block + c);
+                for (var tap = 0; tap < 9; tap++) dk[at + tap] = taps[tap * Dense.Block + o];
+            }
+        }
+    }
+
+    // to = column i of G times six rows
+    private void Combine(int i, float* rows, int step, float* to)
+    {
+        for (var o = 0; o < Dense.Block; o += Vector<float>.Count)
+        {
+            var sum = Vector.Load(rows + o) * (float)_kernel[0, i];
+            for (var k = 1; k < Size; k++) sum += Vector.Load(rows + k * step + o) * (float)_kernel[k, i];
+            sum.Store(to + o);
+        }
+    }
+}
