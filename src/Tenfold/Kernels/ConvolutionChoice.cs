@@ -14,7 +14,7 @@ internal static class ConvolutionChoice
     public static (ConvolutionKernel Kernel, string Reason) Of(DenseShape shape, bool exact, int? forced)
     {
         if (forced is { } m) return (m > 0 && WinogradConvolution.Takes(shape) ? new WinogradConvolution(shape, m) : new DenseConvolution(shape), "as asked");
-        if (exact || !WinogradConvolution.Takes(shape)) return (new DenseConvolution(shape), "");
+        if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape)) return (new DenseConvolution(shape), "");
         var direct = Direct(shape);
         var (best, cycles) = (0, direct);
         foreach (var size in (ReadOnlySpan<int>)[2, 4])

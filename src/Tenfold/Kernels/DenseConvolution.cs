@@ -55,6 +55,9 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         PackedSize = packed;
     }
 
+    /// <summary>Whether it reads its input in plain order, as a picture comes: a block of 16 lanes would be mostly empty.</summary>
+    public bool ReadsPlain => _shape.In <= 4 && !_shape.Pointwise;
+
     // Runs are ordered by channel and tap whatever the map's size.
     public override string Packing => _shape.Transposed ? $"direct {_shape}" : $"direct {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}";
 
@@ -114,7 +117,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         var (n, strip) = Math.DivRem(work - phase.First, phase.Strips);
         var from = strip * phase.Strip;
 
-        x += (long)n * _shape.InBlocks * _shape.InPlane.Area * Dense.Block;
+        x += (long)n * _shape.InPlane.Area * (ReadsPlain ? _shape.In : _shape.InBlocks * Dense.Block);
         var (rows, columns, rowStep) = (Math.Min(phase.Strip, phase.Rows.Count - from), phase.Columns.Count, phase.Rows.InStride * phase.Gather.Row);
         if (_shape.Pointwise)
         {
@@ -123,7 +126,8 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
         else
         {
-            phase.Gather.Fill(x, from, rows, scratch, phase.Gather.Plane(phase.Strip));
+            if (ReadsPlain) phase.Gather.FillPlain(x, _shape.In, from, rows, scratch);
+            else phase.Gather.Fill(x, from, rows, scratch, phase.Gather.Plane(phase.Strip));
             x = scratch;
         }
 

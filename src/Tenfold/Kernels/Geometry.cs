@@ -57,6 +57,45 @@ internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int heig
         return (rows.Shifts[i] - rows.MinShift) * Row + (column % columns.InStride * _columnsPerPhase + column / columns.InStride) * Dense.Block;
     }
 
+    /// <summary>The same from a plain map of a few channels: [channel][height][width].</summary>
+    public void FillPlain(float* x, int channels, int firstOutputRow, int outputRows, float* scratch)
+    {
+        var (span, first, stride) = (rows.Span(outputRows), firstOutputRow * rows.InStride + rows.MinShift, columns.InStride);
+        for (var r = 0; r < span; r++)
+        {
+            if (!_rowPhases[r % _rowPhases.Length]) continue;
+            var to = scratch + (long)r * Row;
+            if ((uint)(first + r) >= (uint)height)
+            {
+                new Span<float>(to, Row).Clear();
+                continue;
+            }
+
+            for (var phase = 0; phase < stride; phase++, to += _columnsPerPhase * Dense.Block)
+            {
+                if (!_columnPhases[phase]) continue;
+                var (begin, end) = Real(phase);
+                new Span<float>(to, begin * Dense.Block).Clear();
+                for (var c = 0; c < channels; c++)
+                {
+                    var from = x + ((long)c * height + first + r) * width + columns.MinShift + phase + begin * stride;
+                    var lane = to + begin * Dense.Block + c;
+                    for (var q = begin; q < end; q++, from += stride, lane += Dense.Block) *lane = *from;
+                }
+
+                new Span<float>(to + end * Dense.Block, (_columnsPerPhase - end) * Dense.Block).Clear();
+            }
+        }
+    }
+
+    // Of the columns MinShift + phase + q stride for q = 0, 1, ...: those from `Begin` to `End` lie in the map.
+    private (int Begin, int End) Real(int phase)
+    {
+        var (stride, left) = (columns.InStride, columns.MinShift + phase);
+        var begin = left >= 0 ? 0 : Math.Min((-left + stride - 1) / stride, _columnsPerPhase);
+        return (begin, width <= left ? begin : Math.Clamp((width - left + stride - 1) / stride, begin, _columnsPerPhase));
+    }
+
     /// <param name="x">One sample: [channel block][height][width][16].</param>
     /// <param name="plane">Floats from one channel block to the next in scratch.</param>
     public void Fill(float* x, int firstOutputRow, int outputRows, float* scratch, int plane)
@@ -79,9 +118,7 @@ internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int heig
         {
             if (!_columnPhases[phase]) continue;
 
-            // Columns left + phase + q stride for q = 0, 1, ...: those from `begin` to `end` lie in the map.
-            var begin = left + phase >= 0 ? 0 : Math.Min((-left - phase + stride - 1) / stride, _columnsPerPhase);
-            var end = width <= left + phase ? begin : Math.Clamp((width - left - phase + stride - 1) / stride, begin, _columnsPerPhase);
+            var (begin, end) = Real(phase);
             new Span<float>(scratch, begin * Dense.Block).Clear();
             var from = x + (long)(left + phase + begin * stride) * Dense.Block;
             if (stride == 1) new Span<float>(from, (end - begin) * Dense.Block).CopyTo(new Span<float>(scratch + begin * Dense.Block, (end - begin) * Dense.Block));

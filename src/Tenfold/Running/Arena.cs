@@ -37,7 +37,24 @@ internal sealed unsafe class Slot(Shape shape, Layout layout)
 
     public Arena? Arena { get; set; }
 
-    public float* P => Arena!.Start + Offset;
+    /// <summary>The value that this one is a piece of, <see cref="Offset"/> floats from its start; null for one with memory of its own.</summary>
+    public Slot? Whole { get; set; }
+
+    public float* P => Whole is null ? Arena!.Start + Offset : Whole.P + Offset;
+
+    /// <summary>The memory is a piece of another value's from now on, and is needed as long as any of its pieces.</summary>
+    public void Become(Slot whole, long offset)
+    {
+        (Whole, Offset) = (whole, offset);
+        for (var all = whole; all is not null; all = all.Whole) all.Needed(First, Last);
+    }
+
+    /// <summary>Steps from <paramref name="first"/> to <paramref name="last"/> need the value.</summary>
+    public void Needed(int first, int last)
+    {
+        (First, Last) = (Math.Min(First, first), Math.Max(Last, last));
+        Whole?.Needed(first, last);
+    }
 
     public Span<float> Span => new(P, checked((int)Shape.Count));
 }

@@ -40,7 +40,7 @@ internal sealed unsafe partial class Plan
 
         var packed = Packed(name, node.Inputs[1], convolution);
         var bias = arity > 2 ? Get(node.Inputs[2], Layout.Plain) : Now(Floats(shape.OutBlocks * 16)); // zeros
-        var x = Get(node.Inputs[0], Layout.Blocked);
+        var x = Get(node.Inputs[0], convolution is DenseConvolution { ReadsPlain: true } ? Layout.Plain : Layout.Blocked);
         var y = New(node, Layout.Blocked);
         Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
         Add(name, $"{convolution.Name}, {convolution.Items} items{(reason.Length > 0 ? $"; {reason}" : "")}", convolution.Items, reads, [y],

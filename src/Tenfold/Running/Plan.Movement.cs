@@ -12,6 +12,7 @@ internal sealed unsafe partial class Plan
     {
         switch (node.Op)
         {
+            case Concat { Axis: 1 } when Joined(node): return true;
             case Concat { Axis: 1 } when node.Shape.Rank == 4:
                 Channels(node, [.. node.Inputs.SelectMany((input, map) => Enumerable.Range(0, input.Channels).Select(c => (map, c)))]);
                 return true;
@@ -31,6 +32,37 @@ internal sealed unsafe partial class Plan
             default: return false;
         }
     }
+
+    // Where every map but the last fills its blocks of channels, those of one sample lie side by side, and a map that nothing else holds can be computed
+    // in its place in the whole. What begins with an earlier whole, as in DenseNet, takes it in as a piece.
+    private bool Joined(Node node)
+    {
+        if (node.Shape.Rank != 4 || node.Shape.Batch > 1 || node.Inputs.SkipLast(1).Any(input => input.Channels % 16 != 0)) return false;
+        var pieces = new List<Slot>();
+        for (var i = 0; i < node.Inputs.Count;)
+        {
+            if (!_slots.TryGetValue((node.Inputs[i], Layout.Blocked), out var slot) || slot.Constant) return false;
+            var length = 1;
+            if (slot.Whole is { } whole && _joined.TryGetValue(whole, out var parts) && parts.SequenceEqual(node.Inputs.Skip(i).Take(parts.Count)))
+                (slot, length) = (whole, parts.Count);
+            if (slot.Whole is not null || pieces.Contains(slot)) return false;
+            pieces.Add(slot);
+            i += length;
+        }
+
+        var y = New(node, Layout.Blocked);
+        _joined[y] = node.Inputs;
+        var offset = 0L;
+        foreach (var piece in pieces)
+        {
+            piece.Become(y, offset);
+            offset += piece.Size;
+        }
+
+        return true;
+    }
+
+    private readonly Dictionary<Slot, IReadOnlyList<Node>> _joined = []; // what was put together of which maps
 
     /// <param name="channels">For each channel of the node: which channel of which input, or a negative input for zeros.</param>
     private void Channels(Node node, (int Map, int Channel)[] channels)

@@ -42,7 +42,7 @@ internal sealed partial class Plan
             if (slot.Constant && !_read.Contains(slot) && !graph.Outputs.Contains(key.Item1)) _slots.Remove(key);
         _shared.Keep(_read);
 
-        _arena = new Arena([.. _all.Where(slot => !slot.Constant)]);
+        _arena = new Arena([.. _all.Where(slot => !slot.Constant && slot.Whole is null)]);
         if (!frozen)
             foreach (var (name, node) in graph.Parameters) weights[name].Span.CopyTo(_slots[(node, Layout.Plain)].Span);
     }
@@ -163,11 +163,7 @@ internal sealed partial class Plan
         }
 
         _read.UnionWith(reads.Where(slot => slot.Constant));
-        foreach (var slot in reads.Concat(writes))
-        {
-            slot.First = Math.Min(slot.First, _steps.Count);
-            slot.Last = Math.Max(slot.Last, _steps.Count);
-        }
+        foreach (var slot in reads.Concat(writes)) slot.Needed(_steps.Count, _steps.Count);
 
         _scratch = Math.Max(_scratch, scratch);
         _steps.Add(new Step(name, kernel, items, work));
