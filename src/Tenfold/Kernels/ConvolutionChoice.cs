@@ -13,6 +13,7 @@ internal static class ConvolutionChoice
     /// <returns>The kernel, and why.</returns>
     public static (ConvolutionKernel Kernel, string Reason) Of(DenseShape shape, bool exact, int? forced)
     {
+        if (forced is null && LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map), "");
         if (forced is { } m) return (m > 0 && WinogradConvolution.Takes(shape) ? new WinogradConvolution(shape, m) : new DenseConvolution(shape), "as asked");
         if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape)) return (new DenseConvolution(shape), "");
         var direct = Direct(shape);
@@ -28,6 +29,7 @@ internal static class ConvolutionChoice
     /// <param name="shape">Of the forward convolution.</param>
     public static WeightGradientKernel WeightGradient(DenseShape shape, bool exact, int? forced)
     {
+        if (forced is null && LaneMap.Of(shape) is { } map) return new LaneWeightGradient(shape, map);
         if (exact || forced == 0 || !WinogradConvolution.Takes(shape)) return new DenseWeightGradient(shape);
         var winograd = new WinogradWeightGradient(shape);
         return forced > 0 || winograd.Cycles < (double)shape.Batch * shape.OutPlane.Area * 9 * shape.InPerGroup * shape.OutBlocks / 0.85 ? winograd : new DenseWeightGradient(shape);

@@ -1,0 +1,155 @@
+using System.Linq;
+using System.Text;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Text;
+
+namespace Tenfold.KernelGenerator;
+
+/// <summary>Writes the micro-kernels of convolutions in which a lane reads a lane: tiles of neighbouring outputs whose windows share what is loaded.</summary>
+/// <remarks>For 512-bit vectors, and for <c>Vector&lt;T&gt;</c>, which is as wide as the machine's; kernels 3, 5 and 7 wide at stride 1 and 2.</remarks>
+[Generator]
+public sealed class LaneKernels : IIncrementalGenerator
+{
+    private static readonly (string Name, string Vector, int Outputs)[] s_widths = { ("Lane512", "Vector512", 14), ("LaneAny", "Vector", 8) };
+
+    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
+    {
+        foreach (var (name, vector, outputs) in s_widths) output.AddSource(name + ".g.cs", SourceText.From(Class(name, vector, outputs), Encoding.UTF8));
+    });
+
+    private static string Class(string name, string vector, int outputs)
+    {
+        var code = new StringBuilder();
+        code.AppendLine("#nullable enable");
+        code.AppendLine("using System.Numerics;");
+        code.AppendLine("using System.Runtime.CompilerServices;");
+        code.AppendLine("using System.Runtime.Intrinsics;");
+        code.AppendLine("namespace Tenfold.Kernels;");
+        code.AppendLine($"/// <summary>Convolution of lanes by lanes on {vector}.</summary>");
+        code.AppendLine($"internal static unsafe class {name}");
+        code.AppendLine("{");
+        foreach (var stride in new[] { 1, 2 })
+            foreach (var kernel in new[] { 3, 5, 7 })
+            {
+                for (var p = 1; p <= outputs; p++) Tile(code, vector, kernel, stride, p);
+                code.AppendLine($"    /// <summary>By the number of outputs, less 1.</summary>");
+                code.AppendLine($"    public static readonly delegate*<in LaneTile, void>[] Tiles{kernel}By{stride} = [{string.Join(", ", Enumerable.Range(1, outputs).Select(p => $"&Tile{kernel}By{stride}x{p}"))}];");
+                Gradient(code, vector, kernel, stride);
+            }
+
+        code.AppendLine("}");
+        return code.ToString();
+    }
+
+    // A block of 16 lanes is one vector of 512 bits, or several vectors one after the other.
+    private static void Begin(StringBuilder code, string vector, string method, string argument)
+    {
+        code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        code.AppendLine($"    private static void {method}(in {argument} t)");
+        code.AppendLine("    {");
+        code.AppendLine(vector == "Vector512" ? "        const int lane = 0;" : "        for (var lane = 0; lane < 16; lane += Vector<float>.Count)");
+        code.AppendLine("        {");
+    }
+
+    // y[p] = bias + sum over planes, rows and j of x[p stride + j] w[j]. Column q of x is loaded once for all outputs that read it; where the map
+    // may have ended it is 0.
+    private static void Tile(StringBuilder code, string vector, int kernel, int stride, int outputs)
+    {
+        Begin(code, vector, $"Tile{kernel}By{stride}x{outputs}", "LaneTile");
+        code.AppendLine("            var (from, to, xRow, planes) = (t.From, t.To, t.XRow, t.Planes);");
+        code.AppendLine($"            var a0 = {vector}.Load(t.Bias + lane);");
+        for (var p = 1; p < outputs; p++) code.AppendLine($"            var a{p} = a0;");
+        code.AppendLine("            var xPlane = t.X + lane;");
+        code.AppendLine("            var wPlane = t.W + lane;");
+        code.AppendLine("            do");
+        code.AppendLine("            {");
+        code.AppendLine("                var x = xPlane;");
+        code.AppendLine("                var w = wPlane;");
+        code.AppendLine("                for (var row = t.Rows; row > 0; row--)");
+        code.AppendLine("                {");
+        for (var j = 0; j < kernel; j++) code.AppendLine($"                    var w{j} = {vector}.Load(w + {j * 16});");
+        var columns = (outputs - 1) * stride + kernel;
+        for (var q = 0; q < columns; q++)
+        {
+            var left = q < kernel - 1 ? $"from > {q}" : "";
+            var right = q > (outputs - 1) * stride ? $"to <= {q}" : "";
+            var outside = left.Length > 0 && right.Length > 0 ? $"{left} || {right}" : left + right;
+            code.AppendLine($"                    var x{q} = {(outside.Length > 0 ? $"{outside} ? default : " : "")}{vector}.Load(x + {q * 16});");
+            for (var p = 0; p < outputs; p++)
+                if (q - p * stride is var j && j >= 0 && j < kernel) code.AppendLine($"                    a{p} = {vector}.FusedMultiplyAdd(x{q}, w{j}, a{p});");
+        }
+
+        code.AppendLine("                    x += xRow;");
+        code.AppendLine($"                    w += {kernel * 16};");
+        code.AppendLine("                }");
+        code.AppendLine("                xPlane += t.XPlane;");
+        code.AppendLine("                wPlane += t.WPlane;");
+        code.AppendLine("            }");
+        code.AppendLine("            while (--planes > 0);");
+        code.AppendLine("            if (t.Add != null)");
+        code.AppendLine("            {");
+        code.AppendLine($"                var (low, high) = ({vector}.Create(t.FirstLow), {vector}.Create(t.FirstHigh));");
+        code.AppendLine("                var add = t.Add + lane;");
+        for (var p = 0; p < outputs; p++)
+        {
+            code.AppendLine($"                a{p} = {vector}.MinNative(high, {vector}.MaxNative(low, a{p})) + {vector}.Load(add);");
+            if (p + 1 < outputs) code.AppendLine("                add += t.YPixel;");
+        }
+
+        code.AppendLine("            }");
+        code.AppendLine($"            var (lowest, highest) = ({vector}.Create(t.Low), {vector}.Create(t.High));");
+        code.AppendLine("            var y = t.Y + lane;");
+        for (var p = 0; p < outputs; p++)
+        {
+            code.AppendLine($"            {vector}.MinNative(highest, {vector}.MaxNative(lowest, a{p})).Store(y);");
+            if (p + 1 < outputs) code.AppendLine("            y += t.YPixel;");
+        }
+
+        code.AppendLine("        }");
+        code.AppendLine("    }");
+    }
+
+    // sum[j] += sum over rows and pixels of dy[pixel] x[pixel stride + j]. Chains of dependent additions are kept apart where there are few.
+    private static void Gradient(StringBuilder code, string vector, int kernel, int stride)
+    {
+        const int pixels = 4;
+        var sets = kernel < 7 ? 2 : 1;
+        Begin(code, vector, $"Gradient{kernel}By{stride}", "LaneOuter");
+        for (var set = 0; set < sets; set++)
+            for (var j = 0; j < kernel; j++) code.AppendLine($"            var a{set}_{j} = {(set == 0 ? $"{vector}.Load(t.Sum + {j * 16} + lane)" : $"{vector}<float>.Zero")};");
+        code.AppendLine("            var xRow = t.X + lane;");
+        code.AppendLine("            var dyRow = t.Dy + lane;");
+        code.AppendLine("            for (var row = t.Rows; row > 0; row--)");
+        code.AppendLine("            {");
+        code.AppendLine("                var x = xRow;");
+        code.AppendLine("                var dy = dyRow;");
+        code.AppendLine("                var n = t.Pixels;");
+        code.AppendLine($"                for (; n >= {pixels}; n -= {pixels})");
+        code.AppendLine("                {");
+        for (var p = 0; p < pixels; p++) code.AppendLine($"                    var d{p} = {vector}.Load(dy + {p * 16});");
+        for (var q = 0; q < (pixels - 1) * stride + kernel; q++)
+        {
+            code.AppendLine($"                    var x{q} = {vector}.Load(x + {q * 16});");
+            for (var p = 0; p < pixels; p++)
+                if (q - p * stride is var j && j >= 0 && j < kernel) code.AppendLine($"                    a{p % sets}_{j} = {vector}.FusedMultiplyAdd(d{p}, x{q}, a{p % sets}_{j});");
+        }
+
+        code.AppendLine($"                    x += {pixels * stride * 16};");
+        code.AppendLine($"                    dy += {pixels * 16};");
+        code.AppendLine("                }");
+        code.AppendLine("                for (; n > 0; n--)");
+        code.AppendLine("                {");
+        code.AppendLine($"                    var d = {vector}.Load(dy);");
+        for (var j = 0; j < kernel; j++) code.AppendLine($"                    a0_{j} = {vector}.FusedMultiplyAdd(d, {vector}.Load(x + {j * 16}), a0_{j});");
+        code.AppendLine($"                    x += {stride * 16};");
+        code.AppendLine("                    dy += 16;");
+        code.AppendLine("                }");
+        code.AppendLine("                xRow += t.XRow;");
+        code.AppendLine("                dyRow += t.DyRow;");
+        code.AppendLine("            }");
+        for (var j = 0; j < kernel; j++) code.AppendLine($"            ({string.Join(" + ", Enumerable.Range(0, sets).Select(set => $"a{set}_{j}"))}).Store(t.Sum + {j * 16} + lane);");
+        code.AppendLine("        }");
+        code.AppendLine("    }");
+        code.AppendLine($"    public static readonly delegate*<in LaneOuter, void> Outer{kernel}By{stride} = &Gradient{kernel}By{stride};");
+    }
+}

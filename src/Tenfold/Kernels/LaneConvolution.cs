@@ -1,0 +1,352 @@
+using System.Numerics;
+
+namespace Tenfold.Kernels;
+
+/// <summary>A few neighbouring outputs of one block of 16 channels, each of which reads a channel of its own.
+/// <code>
+/// x: | q0 | q1 | q2 | q3 | q4 |      outputs 0, 1, 2 of a 3 wide kernel: every column is loaded once
+/// y:  a0 = q0 w0 + q1 w1 + q2 w2,  a1 = q1 w0 + q2 w1 + q3 w2,  ...
+/// </code>
+/// </summary>
+internal unsafe struct LaneTile
+{
+    /// <summary>Where the first output's window begins, which may be outside the map by <see cref="From"/> columns.</summary>
+    public float* X;
+
+    /// <summary>[plane][row][column][16].</summary>
+    public float* W;
+
+    public float* Y;
+    public float* Add;
+    public float* Bias;
+
+    /// <summary>The columns of the tile, counted from <see cref="X"/> on, that lie in the map.</summary>
+    public int From;
+    public int To;
+
+    public int Rows;
+    public int Planes;
+    public int XRow;
+    public int XPlane;
+    public int WPlane;
+    public int YPixel;
+    public float FirstLow;
+    public float FirstHigh;
+    public float Low;
+    public float High;
+}
+
+/// <summary>The share of some rows of pixels in the gradient of a row of weights.</summary>
+internal unsafe struct LaneOuter
+{
+    public float* X;
+    public float* Dy;
+
+    /// <summary>[column][16], read and written.</summary>
+    public float* Sum;
+
+    public int XRow;
+    public int DyRow;
+    public int Rows;
+    public int Pixels;
+}
+
+/// <summary>How lanes read lanes: the convolutions whose groups are smaller than a block, without the products between the groups, which are 0.</summary>
+/// <remarks>
+/// <code>
+/// groups of 4:  x:    | a b c d | e f g h | ...        expanded to as many planes as a group has channels:
+///               k=0:  | a a a a | e e e e | ...        then every lane of y reads its own lane of each plane,
+///               k=1:  | b b b b | f f f f | ...        as in a depthwise convolution, which is the case of one plane
+/// </code>
+/// </remarks>
+internal sealed class LaneMap
+{
+    private readonly (int Block, int[] Lanes)[] _sources; // [block of y][plane]
+
+    private LaneMap(DenseShape shape, (int, int[])[] sources) => (Planes, Whole, _sources) = (shape.InPerGroup, shape.InPerGroup == 1 && shape.OutPerGroup == 1, sources);
+
+    /// <summary>How many channels each output reads.</summary>
+    public int Planes { get; }
+
+    /// <summary>Whether lane i reads lane i.</summary>
+    public bool Whole { get; }
+
+    /// <summary>The block of x that a plane of a block of y is made of, and of which of its lanes.</summary>
+    public (int Block, int[] Lanes) Source(int block, int plane) => _sources[block * Planes + plane];
+
+    /// <returns>Null where a block of y reads several blocks of x in one plane, or where groups are so large that zeros cost less.</returns>
+    public static LaneMap? Of(DenseShape shape)
+    {
+        if (shape.Groups == 1 || shape.InPerGroup > 8) return null;
+        var sources = new List<(int, int[])>();
+        for (var block = 0; block < shape.OutBlocks; block++)
+            for (var plane = 0; plane < shape.InPerGroup; plane++)
+            {
+                var (source, lanes) = (-1, new int[Dense.Block]);
+                for (var lane = 0; lane < Dense.Block; lane++)
+                {
+                    lanes[lane] = Dense.Block;
+                    var o = block * Dense.Block + lane;
+                    if (o >= shape.Out) continue;
+                    (var from, lanes[lane]) = Math.DivRem(o / shape.OutPerGroup * shape.InPerGroup + plane, Dense.Block);
+                    if (source >= 0 && from != source) return null;
+                    source = from;
+                }
+
+                sources.Add((source, lanes));
+            }
+
+        return new LaneMap(shape, [.. sources]);
+    }
+}
+
+/// <summary>One dimension of a window over a map: its taps in order, at equal distances.</summary>
+internal sealed class LaneAxis(Geometry geometry, int size)
+{
+    private readonly int[] _order = [.. Enumerable.Range(0, geometry.Shifts.Length).OrderBy(i => geometry.Shifts[i])];
+
+    public Geometry Geometry => geometry;
+
+    public int Taps => _order.Length;
+
+    /// <summary>From one tap to the next in the map.</summary>
+    public int Step { get; } = geometry.Shifts.Length < 2 ? 1 : Math.Abs(geometry.Shifts[1] - geometry.Shifts[0]);
+
+    /// <summary>Where tap i, from the first in the map on, stands in the kernel.</summary>
+    public int Tap(int i) => geometry.Taps[_order[i]];
+
+    /// <summary>Where the first tap of output t stands in the map.</summary>
+    public int Place(int t) => t * geometry.InStride + geometry.MinShift;
+
+    /// <summary>The taps of output t that lie in the map.</summary>
+    public (int From, int To) Inside(int t)
+    {
+        var place = Place(t);
+        var from = place >= 0 ? 0 : (-place + Step - 1) / Step;
+        var to = place >= size ? 0 : Math.Min(Taps, (size - 1 - place) / Step + 1);
+        return (Math.Min(from, Taps), Math.Max(to, Math.Min(from, Taps)));
+    }
+
+    /// <summary>Whether every output sees the map, by taps that are neighbours: what the generated tiles ask for.</summary>
+    public bool Regular => Taps is 3 or 5 or 7 && Step == 1 && geometry.InStride is 1 or 2 && Place(0) > -Taps && Place(geometry.Count - 1) < size;
+
+    /// <summary>The outputs whose taps all lie in the map.</summary>
+    public (int From, int To) Whole
+    {
+        get
+        {
+            var from = 0;
+            while (from < geometry.Count && Inside(from) != (0, Taps)) from++;
+            var to = from;
+            while (to < geometry.Count && Inside(to) == (0, Taps)) to++;
+            return (from, to);
+        }
+    }
+}
+
+/// <summary>Depthwise convolution, transposed or not, and convolution in groups of few channels, of any kernel, stride and dilation.</summary>
+internal sealed unsafe class LaneConvolution : ConvolutionKernel
+{
+    private const int ScratchFloats = 48 * 1024; // expanded planes stay in the second-level cache
+
+    private readonly DenseShape _shape;
+    private readonly LaneMap _map;
+    private readonly Phase[] _phases;
+
+    public LaneConvolution(DenseShape shape, LaneMap map)
+    {
+        (_shape, _map) = (shape, map);
+        var phases = new List<Phase>();
+        foreach (var rows in shape.Rows)
+            foreach (var columns in shape.Columns) phases.Add(new Phase(new LaneAxis(rows, shape.InPlane.Height), new LaneAxis(columns, shape.InPlane.Width)));
+        long packed = 0;
+        foreach (var phase in phases)
+        {
+            var rows = phase.Rows.Geometry;
+            phase.Strip = rows.Count;
+            long Expanded() => map.Whole ? 0 : (long)map.Planes * rows.Span(phase.Strip) * shape.InPlane.Width * Dense.Block;
+            while (phase.Strip > 1 && Expanded() > ScratchFloats) phase.Strip = (phase.Strip + 1) / 2;
+            while (phase.Strip > 4 && shape.Batch * shape.OutBlocks * phases.Count * ((rows.Count + phase.Strip - 1) / phase.Strip) < 8) phase.Strip = (phase.Strip + 1) / 2;
+            phase.Strips = (rows.Count + phase.Strip - 1) / phase.Strip;
+            (phase.First, phase.Weights) = (_items, packed);
+            _items += checked(shape.Batch * shape.OutBlocks * phase.Strips);
+            _scratch = Math.Max(_scratch, Expanded());
+            packed += (long)shape.OutBlocks * phase.WeightsOfBlock(map.Planes);
+        }
+
+        _phases = [.. phases];
+        PackedSize = packed;
+    }
+
+    private readonly int _items;
+    private readonly long _scratch;
+
+    public override string Name => _map.Whole ? $"depthwise, {(_phases.All(phase => phase.Columns.Regular) ? "tiles" : "any taps")}" : $"lanes across groups, {_map.Planes} planes";
+
+    public override int Items => _items;
+
+    public override long Scratch => _scratch;
+
+    public override long PackedSize { get; }
+
+    public override int PackItems => _shape.OutBlocks;
+
+    public override void Pack(int block, float* kernel, float* scale, float* packed)
+    {
+        foreach (var phase in _phases)
+        {
+            var w = packed + phase.Weights + block * phase.WeightsOfBlock(_map.Planes);
+            for (var plane = 0; plane < _map.Planes; plane++)
+                for (var i = 0; i < phase.Rows.Taps; i++)
+                    for (var j = 0; j < phase.Columns.Taps; j++)
+                        for (var lane = 0; lane < Dense.Block; lane++)
+                        {
+                            var o = block * Dense.Block + lane;
+                            var tap = phase.Rows.Tap(i) * _shape.KernelSize.Width + phase.Columns.Tap(j);
+                            *w++ = o >= _shape.Out ? 0 : kernel[_shape.Weight(o, o / _shape.OutPerGroup * _shape.InPerGroup + plane) + tap] * (scale == null ? 1 : scale[o]);
+                        }
+        }
+    }
+
+    public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
+    {
+        var p = _phases.Length - 1;
+        while (item < _phases[p].First) p--;
+        var phase = _phases[p];
+        var (image, strip) = Math.DivRem(item - phase.First, phase.Strips);
+        var (n, block) = Math.DivRem(image, _shape.OutBlocks);
+        var (rows, columns) = (phase.Rows, phase.Columns);
+        var (from, to) = (strip * phase.Strip, Math.Min(rows.Geometry.Count, (strip + 1) * phase.Strip));
+        var (width, plane) = (_shape.InPlane.Width * Dense.Block, (long)_shape.InPlane.Area * Dense.Block);
+        var source = x + n * _shape.InBlocks * plane;
+        var tile = new LaneTile
+        {
+            Bias = bias + block * Dense.Block,
+            Planes = _map.Planes,
+            XRow = rows.Step * width,
+            WPlane = rows.Taps * columns.Taps * Dense.Block,
+            YPixel = columns.Geometry.OutStride * Dense.Block,
+            FirstLow = then.First.Low,
+            FirstHigh = then.First.High,
+            Low = then.Last.Low,
+            High = then.Last.High,
+        };
+        if (_map.Whole) source += block * plane;
+        else
+        {
+            var first = Math.Clamp(rows.Place(from), 0, _shape.InPlane.Height);
+            var last = Math.Clamp(rows.Place(to - 1) + (rows.Taps - 1) * rows.Step + 1, first, _shape.InPlane.Height);
+            tile.XPlane = (last - first) * width;
+            for (var k = 0; k < _map.Planes; k++)
+            {
+                var (inBlock, lanes) = _map.Source(block, k);
+                LaneMove.Permute(source + inBlock * plane + (long)first * width, lanes, scratch + (long)k * tile.XPlane, (last - first) * _shape.InPlane.Width, add: false);
+            }
+
+            source = scratch - (long)first * width;
+        }
+
+        var weights = packed + phase.Weights + block * phase.WeightsOfBlock(_map.Planes);
+        var outWidth = (long)_shape.OutPlane.Width * Dense.Block;
+        var outPlane = ((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area * Dense.Block;
+        var most = Simd.Width == 512 ? 14 : 8;
+        var tiles = columns.Regular ? Tiles(columns.Taps, columns.Geometry.InStride) : null;
+        var count = columns.Geometry.Count;
+        for (var t = from; t < to; t++)
+        {
+            var (i, end) = rows.Inside(t);
+            tile.Rows = end - i;
+            tile.W = weights + (long)i * columns.Taps * Dense.Block;
+            var row = source + (rows.Place(t) + (long)i * rows.Step) * width;
+            var at = outPlane + (rows.Geometry.OutStart + (long)t * rows.Geometry.OutStride) * outWidth + columns.Geometry.OutStart * Dense.Block;
+            if (tiles == null)
+            {
+                Any(ref tile, columns, row, then.Add == null ? null : then.Add + at, y + at);
+                continue;
+            }
+
+            var segments = (count + most - 1) / most;
+            for (var segment = 0; segment < segments; segment++)
+            {
+                var first = count * segment / segments;
+                var outputs = count * (segment + 1) / segments - first;
+                var place = columns.Place(first);
+                tile.X = row + place * Dense.Block;
+                (tile.From, tile.To) = (-place, _shape.InPlane.Width - place);
+                tile.Y = y + at + (long)first * tile.YPixel;
+                tile.Add = then.Add == null ? null : then.Add + at + (long)first * tile.YPixel;
+                tiles[outputs - 1](tile);
+            }
+        }
+    }
+
+    private static delegate*<in LaneTile, void>[] Tiles(int taps, int stride) => Simd.Width == 512
+        ? (taps, stride) switch { (3, 1) => Lane512.Tiles3By1, (5, 1) => Lane512.Tiles5By1, (7, 1) => Lane512.Tiles7By1, (3, 2) => Lane512.Tiles3By2, (5, 2) => Lane512.Tiles5By2, _ => Lane512.Tiles7By2 }
+        : (taps, stride) switch { (3, 1) => LaneAny.Tiles3By1, (5, 1) => LaneAny.Tiles5By1, (7, 1) => LaneAny.Tiles7By1, (3, 2) => LaneAny.Tiles3By2, (5, 2) => LaneAny.Tiles5By2, _ => LaneAny.Tiles7By2 };
+
+    // One row of outputs with any taps: four at a time where all of them lie in the map.
+    private static void Any(ref LaneTile tile, LaneAxis columns, float* row, float* add, float* y)
+    {
+        var (outStep, tapStep) = (columns.Geometry.InStride * Dense.Block, columns.Step * Dense.Block);
+        var (whole, wholeEnd) = columns.Whole;
+        for (var t = 0; t < columns.Geometry.Count;)
+        {
+            var four = t >= whole && t + 4 <= wholeEnd;
+            var (from, to) = columns.Inside(t);
+            var x = row + columns.Place(t) * (long)Dense.Block;
+            for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
+            {
+                var a0 = Vector.Load(tile.Bias + lane);
+                var (a1, a2, a3) = (a0, a0, a0);
+                for (var plane = 0; plane < tile.Planes; plane++)
+                    for (var i = 0; i < tile.Rows; i++)
+                    {
+                        var s = x + (long)plane * tile.XPlane + (long)i * tile.XRow + lane;
+                        var w = tile.W + (long)plane * tile.WPlane + (long)i * columns.Taps * Dense.Block + lane;
+                        if (four)
+                            for (var j = 0; j < columns.Taps; j++, s += tapStep, w += Dense.Block)
+                            {
+                                var weight = Vector.Load(w);
+                                a0 = Vector.FusedMultiplyAdd(Vector.Load(s), weight, a0);
+                                a1 = Vector.FusedMultiplyAdd(Vector.Load(s + outStep), weight, a1);
+                                a2 = Vector.FusedMultiplyAdd(Vector.Load(s + 2 * outStep), weight, a2);
+                                a3 = Vector.FusedMultiplyAdd(Vector.Load(s + 3 * outStep), weight, a3);
+                            }
+                        else
+                            for (var j = from; j < to; j++) a0 = Vector.FusedMultiplyAdd(Vector.Load(s + j * tapStep), Vector.Load(w + j * Dense.Block), a0);
+                    }
+
+                Put(tile, a0, add, y, lane);
+                if (!four) continue;
+                Put(tile, a1, add == null ? null : add + tile.YPixel, y + tile.YPixel, lane);
+                Put(tile, a2, add == null ? null : add + 2 * tile.YPixel, y + 2 * tile.YPixel, lane);
+                Put(tile, a3, add == null ? null : add + 3 * tile.YPixel, y + 3 * tile.YPixel, lane);
+            }
+
+            var done = four ? 4 : 1;
+            t += done;
+            y += done * tile.YPixel;
+            if (add != null) add += done * tile.YPixel;
+        }
+    }
+
+    private static void Put(in LaneTile tile, Vector<float> value, float* add, float* y, int lane)
+    {
+        if (add != null) value = Vector.MinNative(new Vector<float>(tile.FirstHigh), Vector.MaxNative(new Vector<float>(tile.FirstLow), value)) + Vector.Load(add + lane);
+        Vector.MinNative(new Vector<float>(tile.High), Vector.MaxNative(new Vector<float>(tile.Low), value)).Store(y + lane);
+    }
+
+    private sealed class Phase(LaneAxis rows, LaneAxis columns)
+    {
+        public LaneAxis Rows { get; } = rows;
+        public LaneAxis Columns { get; } = columns;
+        public int Strip { get; set; }
+        public int Strips { get; set; }
+        public int First { get; set; }
+
+        /// <summary>Where its packed weights begin: [block][plane][row][column][16].</summary>
+        public long Weights { get; set; }
+
+        public long WeightsOfBlock(int planes) => (long)planes * Rows.Taps * Columns.Taps * Dense.Block;
+    }
+}
