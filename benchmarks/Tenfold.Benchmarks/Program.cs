@@ -12,6 +12,12 @@ if (args is ["conv", ..])
     return;
 }
 
+if (args is ["op", ..])
+{
+    OperationBenchmark.Run(args, Peak.Measure());
+    return;
+}
+
 string Option(string name, string otherwise) => Array.IndexOf(args, "--" + name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : otherwise;
 var network = Option("network", "resnet20");
 var batch = int.Parse(Option("batch", "128"), CultureInfo.InvariantCulture);
