@@ -183,6 +183,8 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
 
     public override string Name => _map.Whole ? $"depthwise, {(_phases.All(phase => phase.Columns.Regular) ? "tiles" : "any taps")}" : $"lanes across groups, {_map.Planes} planes";
 
+    public override string Packing => _shape.Transposed ? $"lanes {_shape}" : $"lanes {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}";
+
     public override int Items => _items;
 
     public override long Scratch => _scratch;
