@@ -34,7 +34,14 @@ internal sealed partial class Plan
         if (!frozen)
             foreach (var parameter in graph.Parameters.Values) Keep(New(parameter, Layout.Plain));
         foreach (var node in graph.Nodes)
-            if (node.Op is not Leaf && !_constants.Contains(node)) Lower(node);
+        {
+            if (node.Op is Leaf || _constants.Contains(node)) continue;
+            var first = _steps.Count;
+            Lower(node);
+            // Of the steps that a node became, the one that moves most does its multiply-adds; the others pack and convert.
+            if (node.Cost.Macs > 0 && _steps.Skip(first).Where(step => !step.Kernel.StartsWith("to ", StringComparison.Ordinal)).MaxBy(step => step.Bytes) is { } main) main.Macs = node.Cost.Macs;
+        }
+
         foreach (var output in graph.Outputs) Keep(Get(output, Layout.Plain));
 
         // What was only made something else of is not needed any more.
@@ -66,20 +73,15 @@ internal sealed partial class Plan
 
     public void Run() => _team.Run(_steps, _scratch);
 
+    /// <summary>Runs once and takes the time of each step, in ticks of <see cref="Stopwatch"/>.</summary>
+    public void Run(Span<long> times) => _team.Run(_steps, _scratch, times);
+
     /// <summary>The median time of each step over some runs.</summary>
     public IReadOnlyList<(Step Step, double Seconds)> Profile(int runs)
     {
-        var times = new double[_steps.Count][];
-        for (var i = 0; i < times.Length; i++) times[i] = new double[runs];
-        for (var run = 0; run < runs; run++)
-            for (var i = 0; i < times.Length; i++)
-            {
-                var start = Stopwatch.GetTimestamp();
-                _team.Run(_steps.GetRange(i, 1), _scratch);
-                times[i][run] = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            }
-
-        return [.. _steps.Zip(times, (step, all) => (step, all.Order().ElementAt(runs / 2)))];
+        var times = new long[runs][];
+        for (var run = 0; run < runs; run++) Run(times[run] = new long[_steps.Count]);
+        return [.. _steps.Select((step, i) => (step, times.Select(of => of[i]).Order().ElementAt(runs / 2) / (double)Stopwatch.Frequency))];
     }
 
     /// <summary>The steps, a line each.</summary>
@@ -163,9 +165,14 @@ internal sealed partial class Plan
         }
 
         _read.UnionWith(reads.Where(slot => slot.Constant));
-        foreach (var slot in reads.Concat(writes)) slot.Needed(_steps.Count, _steps.Count);
+        long bytes = 0;
+        foreach (var slot in reads.Concat(writes))
+        {
+            bytes += slot.Size * sizeof(float);
+            slot.Needed(_steps.Count, _steps.Count);
+        }
 
         _scratch = Math.Max(_scratch, scratch);
-        _steps.Add(new Step(name, kernel, items, work));
+        _steps.Add(new Step(name, kernel, items, work) { Bytes = bytes });
     }
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Tenfold;
 
 /// <summary>How to run.</summary>
@@ -35,6 +37,8 @@ public enum ConvolutionAlgorithm
 /// <remarks>Safe to call from several threads: calls take turns.</remarks>
 public sealed class Session
 {
+    private const int MaxPlans = 16; // for so many combinations of input shapes what was compiled is kept, the latest used
+
     private readonly Graph _graph;
     private readonly Weights _weights;
     private readonly RunOptions _options;
@@ -42,12 +46,14 @@ public sealed class Session
     private readonly Constants _constants = new();
     private readonly List<(Shape[] Shapes, Plan Plan)> _plans = [];
     private readonly Lock _lock = new();
+    private readonly Shape[] _wanted; // of the run in progress
 
     public Session(Graph graph, Weights weights, RunOptions? options = null)
     {
         weights.CheckAgainst(graph);
         _options = options ?? new RunOptions();
         (_graph, _weights, _team) = (graph, weights, Team.Of(_options.Threads));
+        _wanted = new Shape[graph.Inputs.Count];
     }
 
     /// <summary>The output of a network with one input and one output.</summary>
@@ -72,23 +78,95 @@ public sealed class Session
         }
     }
 
-    private Plan PlanFor(ReadOnlySpan<Tensor> inputs)
+    /// <summary>The same without allocating anything, for a network with one input and one output, both row-major.</summary>
+    /// <param name="input">As many samples of the graph's size as the batch shall have.</param>
+    /// <param name="output">As long as the output for that batch.</param>
+    /// <exception cref="ShapeException">The lengths are not those of a batch.</exception>
+    public void Run(ReadOnlySpan<float> input, Span<float> output)
     {
-        foreach (var (shapes, plan) in _plans)
-            if (Fits(shapes, inputs)) return plan;
-
-        Shape[] wanted = [.. inputs.ToArray().Select(input => input.Shape)];
-        var made = new Plan(_graph.WithInputs(wanted), _weights, _team, frozen: true, _options, _constants);
-        _plans.Add((wanted, made));
-        return made;
+        var shape = _graph.Inputs is [var only] ? only.Shape : throw new ShapeException($"session {_graph.Name}: takes {_graph.Inputs.Count} inputs, not one");
+        var sample = (int)(shape.Count / shape[0]);
+        if (input.Length == 0 || input.Length % sample != 0) throw new ShapeException($"session {_graph.Name}: {input.Length} numbers are no batch of samples of {sample}");
+        lock (_lock)
+        {
+            var latest = _plans is [.., var last] && last.Shapes[0].Count == input.Length && last.Shapes[0].AsSpan()[1..].SequenceEqual(shape.AsSpan()[1..]) ? last.Plan : null;
+            var plan = latest ?? PlanFor(shape.With(0, input.Length / sample));
+            if (plan.Output(0).Length != output.Length) throw new ShapeException($"session {_graph.Name}: the output {plan.Graph.Outputs[0].Shape} does not fill {output.Length} numbers");
+            input.CopyTo(plan.Input(0));
+            plan.Run();
+            plan.Output(0).CopyTo(output);
+        }
     }
 
-    private static bool Fits(Shape[] shapes, ReadOnlySpan<Tensor> inputs)
+    /// <summary>What was compiled for these input shapes; the graph's own by default.</summary>
+    public IReadOnlyList<SessionStep> Steps(params ReadOnlySpan<Shape> inputs)
     {
-        if (shapes.Length != inputs.Length) return false;
-        for (var i = 0; i < shapes.Length; i++)
-            if (shapes[i] != inputs[i].Shape) return false;
-        return true;
+        lock (_lock) return [.. PlanFor(inputs.IsEmpty ? Own : inputs).Steps.Select(Public)];
+    }
+
+    /// <summary>The compiled steps in words, a line each, with the reason for each choice.</summary>
+    /// <param name="inputs">The input shapes; the graph's own by default.</param>
+    public string Explain(params ReadOnlySpan<Shape> inputs)
+    {
+        lock (_lock) return PlanFor(inputs.IsEmpty ? Own : inputs).Explain();
+    }
+
+    /// <summary>Runs for some time and tells where it went.</summary>
+    public Profile Profile(TimeSpan time, params ReadOnlySpan<Tensor> inputs)
+    {
+        lock (_lock)
+        {
+            var plan = PlanFor(inputs);
+            var (steps, totals) = (new List<long[]>(), new List<long>());
+            var clock = Stopwatch.StartNew();
+            for (var warm = false; totals.Count < 5 || clock.Elapsed < time; warm = true)
+            {
+                var times = new long[plan.Steps.Count];
+                var start = Stopwatch.GetTimestamp();
+                for (var i = 0; i < inputs.Length; i++) inputs[i].Span.CopyTo(plan.Input(i));
+                plan.Run(times);
+                for (var i = 0; i < plan.Graph.Outputs.Count; i++) plan.Output(i).CopyTo(new Tensor(plan.Graph.Outputs[i].Shape).Span);
+                if (!warm) continue;
+                totals.Add(Stopwatch.GetTimestamp() - start);
+                steps.Add(times);
+            }
+
+            // The faster half of the runs, in which the machine did little else; of their means, the steps' add up to the whole's.
+            int[] calm = [.. Enumerable.Range(0, totals.Count).OrderBy(run => totals[run]).Take((totals.Count + 1) / 2)];
+            var threads = Math.Min(_team.Threads, Environment.ProcessorCount);
+            return new Profile(
+                [.. plan.Steps.Select((step, i) => (Public(step), calm.Average(run => steps[run][i]) / Stopwatch.Frequency))],
+                calm.Average(run => totals[run]) / Stopwatch.Frequency, threads * MachineLimits.FlopsPerSecond(), threads * MachineLimits.BytesPerSecond());
+        }
+    }
+
+    private Shape[] Own => [.. _graph.Inputs.Select(input => input.Shape)];
+
+    private static SessionStep Public(Step step) => new(step.Name, step.Kernel, step.Macs, step.Bytes);
+
+    private Plan PlanFor(ReadOnlySpan<Tensor> inputs)
+    {
+        if (inputs.Length != _wanted.Length) throw new ShapeException($"session {_graph.Name}: takes {_wanted.Length} inputs, not {inputs.Length}");
+        for (var i = 0; i < inputs.Length; i++) _wanted[i] = inputs[i].Shape;
+        return PlanFor(_wanted);
+    }
+
+    private Plan PlanFor(params ReadOnlySpan<Shape> inputs)
+    {
+        for (var i = _plans.Count - 1; i >= 0; i--)
+        {
+            if (!inputs.SequenceEqual(_plans[i].Shapes)) continue;
+            var known = _plans[i];
+            if (i == _plans.Count - 1) return known.Plan;
+            _plans.RemoveAt(i);
+            _plans.Add(known);
+            return known.Plan;
+        }
+
+        var made = new Plan(_graph.WithInputs(inputs), _weights, _team, frozen: true, _options, _constants);
+        if (_plans.Count == MaxPlans) _plans.RemoveAt(0);
+        _plans.Add((inputs.ToArray(), made));
+        return made;
     }
 }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
 namespace Tenfold;
@@ -43,13 +44,19 @@ internal sealed unsafe class Team
 
     /// <summary>Runs the steps in order, each with all its items, while no other plan runs on this team.</summary>
     /// <param name="scratch">Floats of scratch memory that every thread needs.</param>
-    public void Run(IReadOnlyList<Step> steps, long scratch)
+    /// <param name="times">Filled with the time of each step, in ticks of <see cref="Stopwatch"/>, unless it is empty.</param>
+    public void Run(IReadOnlyList<Step> steps, long scratch, Span<long> times = default)
     {
         lock (_turn)
         {
             for (var i = 0; i < _scratch.Length; i++)
                 if (_scratch[i].Length < scratch + 16) _scratch[i] = GC.AllocateUninitializedArray<float>(checked((int)scratch + 16), pinned: true);
-            for (var i = 0; i < steps.Count; i++) Run(steps[i]);
+            for (var i = 0; i < steps.Count; i++)
+            {
+                var start = times.IsEmpty ? 0 : Stopwatch.GetTimestamp();
+                Run(steps[i]);
+                if (!times.IsEmpty) times[i] = Stopwatch.GetTimestamp() - start;
+            }
         }
     }
 
@@ -163,4 +170,11 @@ internal unsafe delegate void Work(int item, float* scratch);
 /// <summary>One step of a plan: work that falls into independent items.</summary>
 /// <param name="Name">The node or nodes that it computes.</param>
 /// <param name="Kernel">How, and why so.</param>
-internal sealed record Step(string Name, string Kernel, int Items, Work Work);
+internal sealed record Step(string Name, string Kernel, int Items, Work Work)
+{
+    /// <summary>Multiply-adds of its layers.</summary>
+    public long Macs { get; set; }
+
+    /// <summary>What it reads and writes.</summary>
+    public long Bytes { get; init; }
+}

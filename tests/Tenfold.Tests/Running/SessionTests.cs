@@ -1,0 +1,82 @@
+using Xunit;
+
+namespace Tenfold.Tests;
+
+public class SessionTests
+{
+    private static readonly Model s_model = new(Image.Of(3, 20, 17)
+        .ConvBn(24, 3).Relu().Residual(x => x.ConvBn(24, 3).Relu().Depthwise(3).Conv(24, 1)).Relu()
+        .MaxPool(2).ConvBn(40, 3, stride: 2, pad: 1).Relu().GlobalAvgPool().Linear(7).ToGraph("net"), seed: 3);
+
+    [Fact]
+    public void Four_sessions_from_four_threads_at_once_give_the_bits_that_each_gives_alone()
+    {
+        var inputs = Enumerable.Range(0, 4).Select(i => Noise([1 + i, 3, 20, 17], (ulong)i)).ToArray();
+        var alone = inputs.Select(x => s_model.Compile(new RunOptions { Threads = 1 }).Run(x).Span.ToArray()).ToArray();
+        var faults = 0;
+        var threads = inputs.Select((x, i) => new Thread(() =>
+        {
+            var session = s_model.Compile(new RunOptions { Threads = 1 + i % 3 });
+            for (var run = 0; run < 200; run++)
+                if (!session.Run(x).Span.SequenceEqual(alone[i])) Interlocked.Increment(ref faults);
+        })).ToArray();
+        foreach (var thread in threads) thread.Start();
+        foreach (var thread in threads) thread.Join();
+        Assert.Equal(0, faults);
+    }
+
+    [Fact]
+    public void One_session_called_from_several_threads_gives_each_its_own_result()
+    {
+        var session = s_model.Compile(new RunOptions { Threads = 2 });
+        var inputs = Enumerable.Range(0, 4).Select(i => Noise([1, 3, 20, 17], (ulong)i)).ToArray();
+        var wanted = inputs.Select(x => session.Run(x).Span.ToArray()).ToArray();
+        Parallel.For(0, 400, i => Assert.Equal(wanted[i % 4], session.Run(inputs[i % 4]).Span.ToArray()));
+    }
+
+    [Fact]
+    public void Other_batches_and_sizes_are_compiled_when_they_come_and_agree_with_the_reference()
+    {
+        var session = s_model.Compile(new RunOptions { Threads = 2 });
+        for (var i = 0; i < 40; i++) // more than are kept
+        {
+            var x = Noise([1 + i % 3, 3, 12 + i, 30 - i % 7], (ulong)i);
+            var wanted = Reference.Run(s_model.Graph.WithInputs(x.Shape), s_model.Weights, x)[0];
+            var y = session.Run(x);
+            Assert.Equal(wanted.Shape, y.Shape);
+            for (var j = 0; j < y.Span.Length; j++) Assert.Equal(wanted.Span[j], y.Span[j], 1e-4f);
+        }
+    }
+
+    [Fact]
+    public void Spans_give_the_same_as_tensors_and_their_lengths_are_checked()
+    {
+        var session = s_model.Compile();
+        var x = Noise([3, 3, 20, 17], 1);
+        var y = new float[21];
+        session.Run(x.Span, y);
+        Assert.Equal(session.Run(x).Span.ToArray(), y);
+        Assert.Contains("1019 numbers", Assert.Throws<ShapeException>(() => session.Run(new float[1019], y)).Message);
+        Assert.Contains("20 numbers", Assert.Throws<ShapeException>(() => session.Run(x.Span, y.AsSpan(1))).Message);
+        Assert.Throws<ShapeException>(() => session.RunAll());
+    }
+
+    [Fact]
+    public void A_profile_names_every_step_and_adds_up_to_the_whole()
+    {
+        var model = new Model(Network.Create("resnet20"));
+        var session = model.Compile(new RunOptions { Threads = 1 });
+        var profile = session.Profile(TimeSpan.FromSeconds(0.2), Noise([1, 3, 32, 32], 1));
+        Assert.Equal(session.Steps().Select(step => step.Name), profile.Steps.Select(timed => timed.Step.Name));
+        Assert.InRange(profile.Steps.Sum(timed => timed.Seconds), 0.8 * profile.Seconds, profile.Seconds);
+        Assert.Equal(model.Graph.Cost.Macs, profile.Steps.Sum(timed => timed.Step.Macs));
+        Assert.All(profile.Steps, timed => Assert.True(timed.Step.Bytes > 0 && profile.OfLimit(timed) > 0));
+    }
+
+    private static Tensor Noise(Shape shape, ulong seed)
+    {
+        var (x, random) = (new Tensor(shape), new Philox(seed));
+        for (var i = 0; i < x.Span.Length; i++) x.Span[i] = (float)random.Normal((ulong)i);
+        return x;
+    }
+}
