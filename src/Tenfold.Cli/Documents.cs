@@ -7,6 +7,9 @@ namespace Tenfold.Cli;
 /// <summary>The JSON documents of the commands: their keys are what scripts rely on.</summary>
 [JsonSerializable(typeof(ExportDocument))]
 [JsonSerializable(typeof(EvaluateDocument))]
+[JsonSerializable(typeof(BenchDocument))]
+[JsonSerializable(typeof(ExplainDocument))]
+[JsonSerializable(typeof(RunDocument))]
 [JsonSerializable(typeof(InfoDocument))]
 [JsonSerializable(typeof(NetworkDocument[]))]
 [JsonSerializable(typeof(OpDocument[]))]

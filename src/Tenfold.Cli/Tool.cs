@@ -49,6 +49,9 @@ internal static class Tool
             new NetworksCommand(),
             new OpsCommand(),
             new ExportCommand(),
+            new RunCommand(),
+            new BenchCommand(),
+            new ExplainCommand(),
             new InfoCommand(),
         };
         root.Add(new Option<bool>("--json") { Description = "Print exactly one JSON document on standard output, all else on standard error", Recursive = true });

@@ -1,0 +1,56 @@
+using Xunit;
+
+namespace Tenfold.Tests;
+
+public class RunningTests
+{
+    [Fact]
+    public void Bench_prints_the_keys_that_scripts_rely_on()
+    {
+        var json = CommandLine.Run("bench", "resnet20", "--batch", "2", "--threads", "1", "--seconds", "0.05", "--profile", "--json").Json;
+        Assert.Subset(CommandLine.Keys(json).ToHashSet(), new HashSet<string> { "name", "batch", "threads", "medianMs", "minMs", "maxMs", "gflops", "peakMemoryBytes" });
+        Assert.InRange(json.GetProperty("medianMs").GetDouble(), json.GetProperty("minMs").GetDouble(), json.GetProperty("maxMs").GetDouble());
+        Assert.Equal(2, json.GetProperty("input")[0].GetInt32());
+        var profile = json.GetProperty("profile");
+        Assert.Equal(profile.GetProperty("sumMs").GetDouble(), profile.GetProperty("steps").EnumerateArray().Sum(step => step.GetProperty("ms").GetDouble()), 1e-6);
+    }
+
+    [Fact]
+    public void Explain_gives_a_reason_and_obeys_a_forced_choice()
+    {
+        Assert.Contains("Winograd", CommandLine.Run("explain", "resnet20", "--force", "layer1.0.conv1=winograd2").Output);
+        Assert.DoesNotContain("Winograd", CommandLine.Run("explain", "resnet20", "--exact").Output);
+        var run = CommandLine.Run("explain", "resnet20", "--force", "fft");
+        Assert.Equal(2, run.Code);
+        Assert.Contains("there is no way fft; the ways are direct, winograd2", run.Error);
+    }
+
+    [Fact]
+    public void Run_writes_what_the_network_makes_of_an_array_compiled_or_by_definition()
+    {
+        using var folder = new TemporaryFolder();
+        string x = Path.Combine(folder.Path, "x.npy"), y = Path.Combine(folder.Path, "y.npy"), z = Path.Combine(folder.Path, "z.npy"), weights = Path.Combine(folder.Path, "w.safetensors");
+        var input = new Tensor([2, 3, 16, 12]);
+        for (var i = 0; i < input.Span.Length; i++) input.Span[i] = MathF.Sin(i);
+        NpyFile.Write(x, input);
+        var model = new Model(Network.Create("resnet20", input: [3, 16, 12]), seed: 9);
+        Safetensors.Write(weights, model.Graph.Parameters.Keys.Select(name => (name, model.Weights[name])));
+
+        Assert.Equal([2, 10], CommandLine.Run("run", "resnet20", "--input", x, "--output", y, "--weights", weights, "--json").Json.GetProperty("outputs")[0].GetProperty("shape").EnumerateArray().Select(size => size.GetInt32()));
+        Assert.Equal(0, CommandLine.Run("run", "resnet20", "--input", x, "--output", z, "--weights", weights, "--reference").Code);
+        Assert.Equal(model.Compile().Run(input).Span.ToArray(), NpyFile.Read(y).Span.ToArray());
+        Assert.Equal(Reference.Run(model.Graph.WithInputs(input.Shape), model.Weights, input)[0].Span.ToArray(), NpyFile.Read(z).Span.ToArray());
+    }
+
+    [Theory]
+    [InlineData("run resnet20", 2, "--input")]
+    [InlineData("run resnet20 --input nowhere.npy", 1, "nowhere.npy")]
+    [InlineData("bench resnet21", 2, "resnet20")]
+    [InlineData("bench resnet20 --batch 0", 2, "--batch is 0")]
+    public void Bad_input_is_one_clear_line(string line, int code, string message)
+    {
+        var run = CommandLine.Run(line.Split(' '));
+        Assert.Equal(code, run.Code);
+        Assert.Contains(message, run.Error);
+    }
+}
