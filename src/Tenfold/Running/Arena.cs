@@ -67,12 +67,13 @@ internal sealed unsafe class Arena
 
     public Arena(IReadOnlyCollection<Slot> slots)
     {
-        var placed = new List<Slot>();
+        var placed = new List<Slot>(slots.Count); // by their offsets
         foreach (var slot in slots.OrderByDescending(slot => slot.Size).ThenBy(slot => slot.First))
         {
             var (best, gap, end) = (-1L, long.MaxValue, 0L);
-            foreach (var other in placed.Where(other => other.First <= slot.Last && slot.First <= other.Last).OrderBy(other => other.Offset))
+            foreach (var other in placed)
             {
+                if (other.First > slot.Last || slot.First > other.Last) continue;
                 var free = other.Offset - end;
                 if (free >= slot.Size && free < gap) (best, gap) = (end, free);
                 end = Math.Max(end, other.Offset + other.Size);
@@ -80,7 +81,9 @@ internal sealed unsafe class Arena
 
             slot.Offset = best >= 0 ? best : end;
             slot.Arena = this;
-            placed.Add(slot);
+            var at = placed.Count;
+            while (at > 0 && placed[at - 1].Offset > slot.Offset) at--;
+            placed.Insert(at, slot);
             Size = Math.Max(Size, slot.Offset + slot.Size);
         }
 

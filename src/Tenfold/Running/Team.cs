@@ -39,7 +39,7 @@ internal sealed unsafe class Team
     public int Threads => _scratch.Length;
 
     public static Team Of(int threads) => threads is >= 1 and <= 1024
-        ? s_teams.GetOrAdd(threads, count => new Team(count))
+        ? threads == 1 ? new Team(1) : s_teams.GetOrAdd(threads, count => new Team(count))
         : throw new ArgumentOutOfRangeException(nameof(threads), threads, "threads: at least 1 and at most 1024");
 
     /// <summary>Runs the steps in order, each with all its items, while no other plan runs on this team.</summary>
