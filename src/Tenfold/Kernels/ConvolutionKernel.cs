@@ -1,7 +1,7 @@
 namespace Tenfold.Kernels;
 
-/// <summary>One way to compute a dense convolution of given numbers: how its weights are packed, and how the work falls into items.</summary>
-internal abstract unsafe class ConvolutionKernel
+/// <summary>A kernel with weights: how they are packed, and how the work falls into items.</summary>
+internal abstract unsafe class PackedKernel
 {
     public abstract string Name { get; }
 
@@ -22,7 +22,11 @@ internal abstract unsafe class ConvolutionKernel
     /// <param name="kernel">As the operation has it, row-major.</param>
     /// <param name="scale">A factor per output channel, or null.</param>
     public abstract void Pack(int item, float* kernel, float* scale, float* packed);
+}
 
+/// <summary>One way to compute a convolution of given numbers.</summary>
+internal abstract unsafe class ConvolutionKernel : PackedKernel
+{
     /// <param name="bias">A number per output channel, a multiple of 16 long.</param>
     public abstract void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch);
 }

@@ -48,7 +48,7 @@ internal sealed unsafe partial class Plan
     }
 
     // A scaled kernel is scaled while it is packed.
-    private Slot Packed(string name, Node node, ConvolutionKernel convolution)
+    private Slot Packed(string name, Node node, PackedKernel convolution)
     {
         var (kernel, factor) = node.Op is ScaledKernel ? (node.Inputs[0], Get(node.Inputs[1], Layout.Plain)) : (node, null);
         if (_constants.Contains(node) && kernel.Op is Parameter)

@@ -13,6 +13,7 @@ internal sealed unsafe partial class Plan
             || Movement(node)
             || Pools(node)
             || Vectors(node)
+            || Deformables(node)
             || Views(node);
         if (!lowered) ByDefinition(node);
     }

@@ -30,6 +30,8 @@ internal sealed unsafe partial class Plan
             case PadGradient op:
                 Planewise(node, LinearAxis.Transposed(PadRows(op.Pad, size, map.Height), size.Height), LinearAxis.Transposed(PadColumns(op.Pad, size, map.Width), size.Width), "copies");
                 return true;
+            case Lrn op: Responses(node, op, gradient: false); return true;
+            case LrnGradient op: Responses(node, op.Lrn, gradient: true); return true;
             case MaxPool op: Largest(node, MaxRows(op, map.Height, size.Height), MaxColumns(op, map.Width, size.Width)); return true;
             case AdaptiveMaxPool: Largest(node, MaxBins(map.Height, size.Height), MaxBins(map.Width, size.Width)); return true;
             case MaxPoolGradient op:
@@ -148,6 +150,26 @@ internal sealed unsafe partial class Plan
         var (from, to, height) = (Pixels(node), Pixels(node.Inputs[1]), node.Shape.Height);
         Add(Graph.NameOf(node), "to the largest of each window", Planes(node), [x, dy], [dx], (plane, _) =>
             kernel.Gradient(x.P + (long)plane * from * 16, dy.P + (long)plane * to * 16, dx.P + (long)plane * from * 16, height));
+    }
+
+    // Over neighbouring channels of each pixel.
+    private void Responses(Node node, Lrn op, bool gradient)
+    {
+        var x = Get(node.Inputs[0], Layout.Blocked);
+        var dy = gradient ? Get(node.Inputs[1], Layout.Blocked) : x;
+        var y = New(node, Layout.Blocked);
+        var (blocks, pixels) = (Blocks(node), Pixels(node));
+        var kernel = new ResponseNorm(node.Channels, pixels, op.Size, op.Alpha, op.Beta, op.K);
+        const int strip = 64;
+        var strips = (pixels + strip - 1) / strip;
+        Add(Graph.NameOf(node), "neighbouring channels", node.Shape.Batch * strips, [x, dy], [y], (item, scratch) =>
+        {
+            var (n, part) = Math.DivRem(item, strips);
+            var at = (long)n * blocks * pixels * 16;
+            var (from, to) = (part * strip, Math.Min(pixels, (part + 1) * strip));
+            if (gradient) kernel.Gradient(x.P + at, dy.P + at, y.P + at, from, to, scratch);
+            else kernel.Run(x.P + at, y.P + at, from, to, scratch);
+        }, kernel.Scratch);
     }
 
     // Planes are cut into strips of rows where there are few of them.
