@@ -10,6 +10,7 @@ namespace Tenfold.Cli;
 [JsonSerializable(typeof(BenchDocument))]
 [JsonSerializable(typeof(ExplainDocument))]
 [JsonSerializable(typeof(RunDocument))]
+[JsonSerializable(typeof(CompareDocument))]
 [JsonSerializable(typeof(InfoDocument))]
 [JsonSerializable(typeof(NetworkDocument[]))]
 [JsonSerializable(typeof(OpDocument[]))]

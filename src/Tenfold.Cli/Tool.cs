@@ -45,6 +45,7 @@ internal static class Tool
             new TrainCommand(),
             new EvaluateCommand(),
             new PredictCommand(),
+            new CompareCommand(),
             new SummaryCommand(),
             new NetworksCommand(),
             new OpsCommand(),

@@ -10,7 +10,7 @@ public class LayeringTests
 {
     // Formats before Data and Training: a checkpoint is a safetensors file, and a download is written as atomically as a model.
     private static readonly string[] s_layers =
-        ["Tensors", "Graphs", "Operations", "Blocks", "Networks", "Kernels", "Running", "Formats", "Data", "Training", "Analysis"];
+        ["Tensors", "Graphs", "Operations", "Blocks", "Networks", "Kernels", "Running", "Formats", "Data", "Training", "Analysis", "Comparing"];
 
     // What a folder does not see although it stands before it.
     private static readonly (string Folder, string Not)[] s_apart =

@@ -66,7 +66,7 @@ internal sealed class InfoCommand() : ToolCommand("info", "Print version, runtim
         return Encoding.ASCII.GetString(MemoryMarshal.AsBytes(words)).TrimEnd('\0').Trim();
     }
 
-    private static IEnumerable<string> InstructionSets()
+    public static IEnumerable<string> InstructionSets()
     {
         if (Sse42.IsSupported) yield return "SSE4.2";
         if (Avx.IsSupported) yield return "AVX";

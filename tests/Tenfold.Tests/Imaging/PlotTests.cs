@@ -45,8 +45,8 @@ public class PlotTests
     public void The_trade_off_names_every_variant_in_both_files(bool logarithmic)
     {
         using var folder = new TemporaryFolder();
-        var result = ComparisonTests.Result(Enumerable.Range(0, 13)
-            .Select(i => ComparisonTests.Row($"variant {i}", 0.3 + i * i * 0.05, 2000, 0.8 + 0.01 * (i * 7 % 13), 0.81 + 0.01 * (i * 7 % 13))).ToArray());
+        var result = CompareResultTests.Result(Enumerable.Range(0, 13)
+            .Select(i => CompareResultTests.Row($"variant {i}", 0.3 + i * i * 0.05, 2000, 0.8 + 0.01 * (i * 7 % 13), 0.81 + 0.01 * (i * 7 % 13))).ToArray());
         var plot = TradeOffPlot.Of(result, logarithmic);
         plot.Save(Path.Combine(folder.Path, "plot.png"));
         plot.Save(Path.Combine(folder.Path, "plot.svg"));
@@ -62,8 +62,8 @@ public class PlotTests
     [Fact]
     public void A_plot_of_nothing_one_or_failed_variants_is_still_a_plot()
     {
-        var failed = ComparisonTests.Row("deformable", 1, 100) with { Failure = "loss is NaN" };
-        foreach (var result in new[] { ComparisonTests.Result(), ComparisonTests.Result(failed), ComparisonTests.Result(ComparisonTests.Row("one", 1, 100, 0.5)), ComparisonTests.Result(failed, ComparisonTests.Row("zero", 0, 100, 0)) })
+        var failed = CompareResultTests.Row("deformable", 1, 100) with { Failure = "loss is NaN" };
+        foreach (var result in new[] { CompareResultTests.Result(), CompareResultTests.Result(failed), CompareResultTests.Result(CompareResultTests.Row("one", 1, 100, 0.5)), CompareResultTests.Result(failed, CompareResultTests.Row("zero", 0, 100, 0)) })
         {
             foreach (var plot in new[] { TradeOffPlot.Of(result), TradeOffPlot.Of(result, true), TrainingPlot.Of(result) })
             {
@@ -91,7 +91,7 @@ public class PlotTests
     public void Hostile_names_stay_words()
     {
         const string Name = "</text><script>alert('1')</script>&\"\0\ud800";
-        var svg = TradeOffPlot.Of(ComparisonTests.Result(ComparisonTests.Row(Name, 1, 100, 0.5)) with { Data = Name }).ToSvg();
+        var svg = TradeOffPlot.Of(CompareResultTests.Result(CompareResultTests.Row(Name, 1, 100, 0.5)) with { Data = Name }).ToSvg();
         Assert.DoesNotContain("<script", svg);
         Assert.Contains(XDocument.Parse(svg).Descendants(s_svg + "text"), text => text.Value.StartsWith("</text><script>alert('1')"));
     }

@@ -2,7 +2,7 @@ using Xunit;
 
 namespace Tenfold.Tests;
 
-public class ComparisonTests
+public class CompareResultTests
 {
     [Fact]
     public void One_run_has_the_sampling_error_of_its_test_set_as_spread()

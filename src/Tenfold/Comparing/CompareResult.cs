@@ -39,7 +39,13 @@ public sealed record CompareResult
     /// <summary>The data set: <c>fashion-mnist</c>, or the folder's name.</summary>
     public required string Data { get; init; }
 
+    /// <summary>Where the data was found, in words.</summary>
+    public string Source { get; init; } = "";
+
     public required CompareBudget Budget { get; init; }
+
+    /// <summary>Wall time that it took.</summary>
+    public double Seconds { get; init; }
 
     public required IReadOnlyList<CompareRow> Rows { get; init; }
 
@@ -79,6 +85,28 @@ public sealed record CompareResult
 
     /// <summary>How a row's accuracy stands to the baseline's.</summary>
     public Verdict Judge(CompareRow row) => Baseline is { } baseline && !row.Failed && !baseline.Failed ? Ranking.Judge(row.Accuracy, baseline.Accuracy) : Verdict.Undecided;
+
+    /// <summary>How a row stands to the baseline, in words that claim no more than was measured.</summary>
+    public string Describe(CompareRow row)
+    {
+        if (row.Failed) return $"failed: {row.Failure ?? "it was not trained"}";
+        if (Baseline is not { Failed: false } baseline || row == baseline) return "";
+        var points = 100 * (row.Accuracy.Value - baseline.Accuracy.Value);
+        var spread = 100 * (row.Accuracy.Spread + baseline.Accuracy.Spread);
+        var accuracy = Judge(row) switch
+        {
+            Verdict.Better => $"more accurate than {baseline.Operation} by {points:0.0} points (spread {spread:0.0})",
+            Verdict.Worse => $"less accurate than {baseline.Operation} by {-points:0.0} points (spread {spread:0.0})",
+            _ => $"no difference in accuracy shown ({points:+0.0;-0.0;0.0} points, spread {spread:0.0})",
+        };
+        var latency = Ranking.Judge(row.LatencyMs, baseline.LatencyMs) switch
+        {
+            Verdict.Better => $"{row.LatencyMs.Value / baseline.LatencyMs.Value:0.00} times its latency",
+            Verdict.Worse => $"{baseline.LatencyMs.Value / row.LatencyMs.Value:0.0} times as fast",
+            _ => "as fast within the spread",
+        };
+        return $"{accuracy}; {latency}";
+    }
 
     /// <summary>The result in a sentence or two, which claims a win only where <see cref="Reading.Above"/> does.</summary>
     public string Conclusion
@@ -157,7 +185,8 @@ public sealed record CompareRow
 /// <summary>One training of one variant.</summary>
 /// <param name="Accuracy">On the test samples, in [0, 1].</param>
 /// <param name="Samples">How many test samples the accuracy counts.</param>
-public sealed record CompareRun(ulong Seed, double Accuracy, int Samples, int Epochs, double Seconds)
+/// <param name="Epochs">Passes over the training data, the last perhaps not whole.</param>
+public sealed record CompareRun(ulong Seed, double Accuracy, int Samples, double Epochs, double Seconds)
 {
     public double Loss { get; init; } = double.NaN;
 
