@@ -27,6 +27,9 @@ internal abstract unsafe class PackedKernel
 /// <summary>One way to compute a convolution of given numbers.</summary>
 internal abstract unsafe class ConvolutionKernel : PackedKernel
 {
+    /// <summary>Whether <see cref="Run"/> applies <see cref="DenseEpilogue.Activation"/>.</summary>
+    public virtual bool Activates => false;
+
     /// <param name="bias">A number per output channel, a multiple of 16 long.</param>
     public abstract void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch);
 }

@@ -49,10 +49,12 @@ internal unsafe struct DenseTile
     public float High;
 }
 
-/// <summary>What is done to each number of a convolution before it is stored: y = within [Low, High] of (within [FirstLow, FirstHigh] of value + Add).</summary>
+/// <summary>What is done to each number of a convolution before it leaves the cache: y = activation(within Last of (within First of value + Add)).</summary>
 /// <param name="add">Laid out as y; null for nothing.</param>
-internal readonly unsafe struct DenseEpilogue(float* add, (float Low, float High) first, (float Low, float High) last)
+/// <param name="activation">One that is no bound; null for none.</param>
+internal readonly unsafe struct DenseEpilogue(float* add, (float Low, float High) first, (float Low, float High) last, Activation? activation = null)
 {
+    public readonly Activation? Activation = activation;
     public readonly float* Add = add;
     public readonly (float Low, float High) First = first;
     public readonly (float Low, float High) Last = last;
@@ -71,6 +73,29 @@ internal unsafe struct DenseOuter
     public int DyRow;
     public int Rows;
     public int Pixels;
+}
+
+/// <summary>A function of one number, applied in place to pieces of a map that were just stored.</summary>
+internal abstract unsafe class Activation
+{
+    /// <param name="n">Floats, a multiple of 16.</param>
+    public abstract void Apply(float* y, int n);
+
+    /// <summary>To rows of pixels, 16 floats each.</summary>
+    public void Apply(float* y, int rows, nint row, int pixels, nint pixel)
+    {
+        for (var r = 0; r < rows; r++, y += row)
+        {
+            if (pixel == Dense.Block) Apply(y, pixels * Dense.Block);
+            else
+                for (var p = 0; p < pixels; p++) Apply(y + p * pixel, Dense.Block);
+        }
+    }
+}
+
+internal sealed unsafe class Activation<TMap>(TMap map) : Activation where TMap : struct, IMap
+{
+    public override void Apply(float* y, int n) => Lanes.Map(map, y, y, n);
 }
 
 /// <summary>Which of the generated micro-kernels this machine runs, and in what tiles.</summary>

@@ -11,6 +11,7 @@ namespace Tenfold.Kernels;
 /// </remarks>
 internal sealed unsafe class DenseConvolution : ConvolutionKernel
 {
+    private const int Pieces = 12; // at least, where there is so much: few threads then wait little for each other at the end of a step
     private const int ScratchFloats = 48 * 1024; // 192 KB: with the weights of a tile well within the second-level cache
 
     private readonly DenseShape _shape;
@@ -49,7 +50,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
 
         _phases = [.. phases];
-        _tileGroups = Items >= 8 ? 1 : Math.Min(tiles.Count, 8 / Items);
+        _tileGroups = Items >= Pieces ? 1 : Math.Min(tiles.Count, (Pieces + Items - 1) / Items);
         Items *= _tileGroups;
         PackItems = _phases.Sum(phase => phase.Tiles.Count);
         PackedSize = packed;
@@ -62,6 +63,8 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
     public override string Packing => _shape.Transposed ? $"direct {_shape}" : $"direct {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}";
 
     public override string Name => _shape.Pointwise ? "pointwise" : _shape.Transposed ? "transposed, by phases" : "direct";
+
+    public override bool Activates => true;
 
     public override int Items { get; }
 
@@ -166,6 +169,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                     kernel.Y = y + at + (long)column * kernel.YPixel;
                     kernel.Add = then.Add == null ? null : then.Add + at + (long)column * kernel.YPixel;
                     Dense.Tile(ref kernel, pixels, tile.Blocks);
+                    then.Activation?.Apply(kernel.Y, tile.Blocks, outPlane, pixels, kernel.YPixel);
                 }
             }
         }

@@ -32,6 +32,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         var tiles = _tiles.Count;
         var most = Math.Clamp(CacheFloats / (_area * shape.InBlocks * Dense.Block) / 14 * 14, 16, 56);
         _groups = (tiles + most - 1) / most;
+        if (_groups is > 2 and < 16) _groups += _groups & 1; // two threads end at the same time
         _group = (tiles + _groups - 1) / _groups;
 
         // An odd number of lines, so that the numbers of one tile do not all fall into the same sets of a cache.
@@ -52,6 +53,8 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         PackItems = _pairs.Length * shape.InBlocks;
         Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block;
     }
+
+    public override bool Activates => true;
 
     public override int Items { get; }
 
@@ -192,6 +195,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
                 output.Add = then.Add == null ? null : then.Add + at;
                 (output.YRow, output.YPixel) = (rowStep, columnStep);
                 Winograd.Output(_m, output, scratch);
+                then.Activation?.Apply(output.Y, _m, rowStep, _m, columnStep);
                 continue;
             }
 
@@ -203,6 +207,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
                 for (var r = 0; r < place.Rows; r++)
                     for (var c = 0; c < place.Columns; c++) Pixel(then.Add + at + r * rowStep + c * columnStep, cornerAdd + (r * _m + c) * Dense.Block);
             Winograd.Output(_m, output, scratch);
+            then.Activation?.Apply(corner, _m, _m * Dense.Block, _m, Dense.Block);
             for (var r = 0; r < place.Rows; r++)
                 for (var c = 0; c < place.Columns; c++) Pixel(corner + (r * _m + c) * Dense.Block, y + at + r * rowStep + c * columnStep);
         }

@@ -65,7 +65,8 @@ internal sealed unsafe class Arena
 {
     private readonly float[] _memory; // pinned, and collected with the plan
 
-    public Arena(IReadOnlyCollection<Slot> slots)
+    /// <param name="clear">False where all of it is written before it is read.</param>
+    public Arena(IReadOnlyCollection<Slot> slots, bool clear = true)
     {
         var placed = new List<Slot>(slots.Count); // by their offsets
         foreach (var slot in slots.OrderByDescending(slot => slot.Size).ThenBy(slot => slot.First))
@@ -88,7 +89,7 @@ internal sealed unsafe class Arena
         }
 
         if (Size + 16 > Array.MaxLength) throw new ShapeException($"plan: needs {Size * 4 >> 20} MB for its values, more than one arena holds ({(long)Array.MaxLength * 4 >> 20} MB); use a smaller batch");
-        _memory = GC.AllocateArray<float>((int)Size + 16, pinned: true);
+        _memory = clear ? GC.AllocateArray<float>((int)Size + 16, pinned: true) : GC.AllocateUninitializedArray<float>((int)Size + 16, pinned: true);
         Start = (float*)(((nuint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_memory)) + 63) & ~(nuint)63);
     }
 

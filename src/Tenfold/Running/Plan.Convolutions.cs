@@ -45,6 +45,12 @@ internal sealed unsafe partial class Plan
         Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
         Add(name, $"{convolution.Name}, {convolution.Items} items{(reason.Length > 0 ? $"; {reason}" : "")}", convolution.Items, reads, [y],
             (item, scratch) => convolution.Run(item, x.P, packed.P, bias.P, then.Kernel, y.P, scratch), convolution.Scratch);
+        if (then.Activation is { } activation && !convolution.Activates)
+            Add(name, "elementwise", Chunks(y), [y], [y], (item, _) =>
+            {
+                var (at, count) = Part(y, item);
+                activation.Apply(y.P + at, count);
+            });
     }
 
     // A scaled kernel is scaled while it is packed.
@@ -56,7 +62,7 @@ internal sealed unsafe partial class Plan
             {
                 // Straight from the weights.
                 var tensor = _weights[Graph.NameOf(kernel)];
-                var made = Now(new Slot([checked((int)convolution.PackedSize)], Layout.Plain));
+                var made = Now(new Slot([checked((int)convolution.PackedSize)], Layout.Plain), clear: false);
                 _team.Run([new Step(name, "pack the kernel", convolution.PackItems, (item, _) =>
                 {
                     fixed (float* k = tensor.Span) convolution.Pack(item, k, factor is null ? null : factor.P, made.P);

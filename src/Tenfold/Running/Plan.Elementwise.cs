@@ -41,6 +41,17 @@ internal sealed unsafe partial class Plan
         }
     }
 
+    /// <summary>The activations that a convolution applies to what it just stored; null for others.</summary>
+    private static Activation? Activated(Op op) => op switch
+    {
+        Sigmoid => new Activation<SigmoidOf>(default),
+        Silu => new Activation<SiluOf>(default),
+        HardSigmoid => new Activation<HardSigmoidOf>(default),
+        HardSwish => new Activation<HardSwishOf>(default),
+        Tanh => new Activation<TanhOf>(default),
+        _ => null,
+    };
+
     private static bool Alike(Node node) => node.Inputs[0].Shape == node.Inputs[1].Shape;
 
     private void Map<TMap>(Node node, TMap map) where TMap : struct, IMap

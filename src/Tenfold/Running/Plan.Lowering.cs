@@ -21,24 +21,26 @@ internal sealed unsafe partial class Plan
     // A node as the operation that begins it and what is done to each of its numbers afterwards.
     private (Op First, Epilogue Then) Split(Node node)
     {
-        if (node.Op is not Fused fused) return (node.Op, new Epilogue(null, s_all, s_all));
+        if (node.Op is not Fused fused) return (node.Op, new Epilogue(null, s_all, s_all, null));
         var (first, last) = (s_all, s_all);
         Slot? add = null;
+        Activation? activation = null;
         foreach (var op in fused.Then)
         {
             if (op is Tenfold.Add) (add, first, last) = (Get(node.Inputs[fused.Arity], Layout.Blocked), last, s_all);
-            else last = op is Relu6 ? (0, 6) : (0, float.PositiveInfinity);
+            else if (op is Relu or Relu6) last = op is Relu6 ? (0, 6) : (0, float.PositiveInfinity);
+            else activation = Activated(op) ?? throw new InvalidOperationException($"{Graph.NameOf(node)}: {op.Name} is no epilogue");
         }
 
-        return (fused.First, new Epilogue(add, first, last));
+        return (fused.First, new Epilogue(add, first, last, activation));
     }
 
     private static readonly (float, float) s_all = (float.NegativeInfinity, float.PositiveInfinity);
 
-    /// <summary>y = within Last of (within First of value + Add).</summary>
-    private sealed record Epilogue(Slot? Add, (float Low, float High) First, (float Low, float High) Last)
+    /// <summary>y = activation(within Last of (within First of value + Add)).</summary>
+    private sealed record Epilogue(Slot? Add, (float Low, float High) First, (float Low, float High) Last, Activation? Activation)
     {
-        public DenseEpilogue Kernel => new(Add is null ? null : Add.P, First, Last);
+        public DenseEpilogue Kernel => new(Add is null ? null : Add.P, First, Last, Activation);
     }
 
     // Operations that compute nothing.

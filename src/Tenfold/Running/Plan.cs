@@ -146,10 +146,10 @@ internal sealed partial class Plan
     }
 
     // Memory of its own, at once, for what is computed while the plan is made.
-    private static Slot Now(Slot slot)
+    private static Slot Now(Slot slot, bool clear = true)
     {
         slot.Constant = true;
-        _ = new Arena([slot]);
+        _ = new Arena([slot], clear);
         return slot;
     }
 

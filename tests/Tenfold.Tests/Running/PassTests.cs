@@ -35,6 +35,15 @@ public class PassTests
     }
 
     [Fact]
+    public void An_activation_that_is_no_bound_ends_the_step()
+    {
+        var x = Image.Of(3, 5, 6);
+        Assert.Equal([typeof(Fused), typeof(Relu)], Operations(Same((x.Conv(3, 3) + x).Silu().Relu().ToGraph("last"), FuseEpilogues.In)));
+        Assert.Equal([typeof(Fused), typeof(Add)], Operations(Same((x.Conv(3, 3).HardSwish() + x).ToGraph("before an addition"), FuseEpilogues.In)));
+        Assert.Equal([typeof(BatchNorm), typeof(Sigmoid)], Operations(Same(x.BatchNorm().Sigmoid().ToGraph("norm"), FuseEpilogues.In)));
+    }
+
+    [Fact]
     public void What_a_second_node_uses_is_not_hidden_in_a_step()
     {
         var conv = Image.Of(3, 5, 6).Conv(3, 3);

@@ -22,6 +22,8 @@ public class WinogradTests
         ("dilation (1, 3), odd padding", x => x.Conv(5, 3, dilation: (1, 3), pad: (1, 2)), [1, 7, 6, 13]),
         ("dilation of a small map", x => x.Conv(4, 3, dilation: 4), [1, 3, 3, 5]),
         ("a skip and bounds around it", x => (x.Conv(19, 3).Relu6() + x).Relu(), [2, 19, 9, 7]),
+        ("an activation that is no bound", x => (x.Conv(19, 3) + x).Silu(), [2, 19, 9, 7]),
+        ("dilated, and an activation that is no bound", x => x.Conv(18, 3, dilation: 2).HardSwish(), [1, 5, 9, 10]),
         ("with a norm", x => x.ConvBn(18, 3).Relu(), [1, 16, 9, 9]),
         ("transposed", x => x.ConvTranspose(9, 3, pad: 0), [2, 5, 6, 7]),
         ("transposed with a norm", x => x.ConvTranspose(9, 3, pad: 1).BatchNorm(), [1, 5, 6, 7]),

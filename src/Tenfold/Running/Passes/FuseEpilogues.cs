@@ -24,16 +24,16 @@ internal static class FuseEpilogues
         });
     }
 
-    // Activation, addition, activation; of a norm only the last two.
+    // Bound, addition, bound or another activation; of a norm only an addition and a bound.
     private static bool Takes(Node node, Op next)
     {
         if (node.Shape.Rank != 4) return false;
         var (first, then) = node.Op is Fused fused ? (fused.First, fused.Then) : (node.Op, []);
-        if (first is not (Convolution or ConvolutionTranspose or BatchNorm)) return false;
+        if (first is not (Convolution or ConvolutionTranspose or BatchNorm) || then is [.., not (Add or Relu or Relu6)]) return false;
         var adds = then.Any(op => op is Add);
         var active = then is [.., not Add];
         if (next is Add) return !adds && !(active && first is BatchNorm);
-        return next is Relu or Relu6 && !active;
+        return !active && (next is Relu or Relu6 || (next is Sigmoid or Silu or HardSigmoid or HardSwish or Tanh && first is not BatchNorm));
     }
 }
 
