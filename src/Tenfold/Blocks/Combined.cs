@@ -6,7 +6,7 @@ public static partial class Verbs
     /// squeeze-and-excitation and a skip, all in one.</summary>
     /// <remarks>
     /// <code>y = relu(shortcut(x) + se(1x1 group(depthwise(shuffle(relu(1x1 group(x)))))))</code>
-    /// (C w + w O) / g + 9 w weights, w in the waist, besides those of <see cref="SqueezeExcite"/>. Without the latter it is the unit of ShuffleNet
+    /// (C w + w O) / g + 9 w weights, w in the waist, besides those of <see cref="SqueezeExcite(Node, int)"/>. Without the latter it is the unit of ShuffleNet
     /// (<see cref="ShuffleUnit"/>) but for the strided shortcut. Where it went: ShuffleNet v2 gave up the groups, MobileNet v2 turned the waist
     /// inside out (<see cref="InvertedResidual"/>), MobileNet v3 and EfficientNet added the excitation; shuffle and groups stayed special.
     /// </remarks>

@@ -31,6 +31,20 @@ public static partial class Verbs
         return x.DeformableConv(both.Slice(0, 2 * taps), both.Slice(2 * taps, taps).Sigmoid(), channels, kernel, stride, pad, dilation, groups, bias, name: name);
     }
 
+    /// <summary>Deformable RoI pooling that finds its own offsets: a linear layer, zero at first, reads from each region, pooled plainly, how far to move each bin.</summary>
+    /// <remarks>
+    /// It starts as the plain pooling. 2 P^2 (C P^2 + 1) parameters for P x P bins. [N R, C, P, P] comes out, region by region. Dai et al. 2017, figure 3;
+    /// the authors train the layer at a hundredth of the rate.
+    /// </remarks>
+    /// <param name="regions">[N, R, 4]: left, top, right, bottom in pixels of the picture.</param>
+    /// <param name="scale">Pixels of the map for one of the picture.</param>
+    public static Node DeformableRoiPool(this Node x, Node regions, Size bins, float scale, int samples = 4, float gamma = 0.1f)
+    {
+        var offset = x.RoiPool(regions, bins, scale, samples: samples)
+            .Linear(2 * bins.Area, init: Initializer.Zeros, name: "roi_offset?").Reshape([2, bins.Height, bins.Width]);
+        return x.RoiPool(regions, bins, scale, offset, samples, gamma);
+    }
+
     private static Node Offsets(this Node x, int channels, Size kernel, Size? stride, Padding? pad, Size? dilation, string name) =>
         x.Conv(channels, kernel, stride, pad, dilation, init: Initializer.Zeros, name: $"{name}.conv_offset");
 }

@@ -27,7 +27,7 @@ public static partial class Verbs
     /// <summary>Inverted residual, also MBConv: a 1x1 convolution to many channels, a depthwise among them, a 1x1 back to few without activation,
     /// and a skip between the few.</summary>
     /// <remarks>
-    /// C e + k^2 e + e O weights for e expanded channels. The skip is there where the shape does not change; the first 1x1 is left out where e = C.
+    /// C e + k^2 e + e O weights for e expanded channels. The skip is there at stride 1 between equal channels; the first 1x1 is left out where e = C.
     /// Sandler, Howard, Zhu, Zhmoginov, Chen, "MobileNetV2", CVPR 2018, arXiv 1801.04381, figure 3b; with squeeze-and-excitation on the expanded
     /// channels it is the block of MobileNet v3 and EfficientNet, by whose torchvision names the parameters go.
     /// </remarks>
@@ -44,7 +44,7 @@ public static partial class Verbs
         y = activation(Unit(y, expanded, kernel, stride, expanded));
         if (excite is not null) y = y.Scope($"block.{step++}", excite);
         y = Unit(y, channels, 1, 1, 1);
-        return x.Shape == y.Shape ? x + y : y;
+        return stride == 1 && channels == x.Channels ? x + y : y;
 
         Node Unit(Node z, int outputs, Size size, int by, int groups) => z.Scope($"block.{step++}", u =>
             u.ConvBn(outputs, size, by, groups: groups, conv: "0", bn: "1", epsilon: epsilon, momentum: momentum));

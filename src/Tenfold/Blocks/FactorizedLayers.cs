@@ -18,7 +18,7 @@ public static partial class Verbs
     public static Node SingleIntraChannel(this Node x, int channels, Size kernel, Size? stride = null)
     {
         var y = x.SeparableConv(channels, kernel, stride).BatchNorm();
-        return (x.Shape == y.Shape ? x + y : y).Relu();
+        return (x.Shape == y.Shape && (stride ?? 1) == 1 ? x + y : y).Relu();
     }
 
     /// <summary>Topological subdivision: channels lie on a grid, and an output reads only the inputs in a window about it, wrapped at the ends.</summary>

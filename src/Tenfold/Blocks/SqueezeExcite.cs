@@ -9,8 +9,12 @@ public static partial class Verbs
     /// branch behind the last norm; in Inception behind the concat. Hu, Shen, Sun, "Squeeze-and-Excitation Networks", CVPR 2018, arXiv 1709.01507.
     /// </remarks>
     /// <param name="reduction">r: 16 in the paper. The hidden layer has at least one unit.</param>
-    public static Node SqueezeExcite(this Node x, int reduction = 16) => x * x
-        .GlobalAvgPool()
-        .Conv(Math.Max(1, x.Channels / reduction), kernel: 1, name: "se?.fc1").Relu()
-        .Conv(x.Channels, kernel: 1, name: "se?.fc2").Sigmoid();
+    public static Node SqueezeExcite(this Node x, int reduction = 16) => x.Excite(Math.Max(1, x.Channels / reduction), Relu, Sigmoid, "se?.");
+
+    /// <summary>Squeeze-and-excitation with other functions: those of MobileNet v3 are ReLU and hard sigmoid, those of EfficientNet SiLU and sigmoid.</summary>
+    /// <param name="hidden">Units of the hidden layer.</param>
+    public static Node SqueezeExcite(this Node x, int hidden, Func<Node, Node> activation, Func<Node, Node> gate) => x.Excite(hidden, activation, gate, "");
+
+    private static Node Excite(this Node x, int hidden, Func<Node, Node> activation, Func<Node, Node> gate, string prefix) =>
+        x * gate(activation(x.GlobalAvgPool().Conv(hidden, kernel: 1, name: $"{prefix}fc1")).Conv(x.Channels, kernel: 1, name: $"{prefix}fc2"));
 }

@@ -49,7 +49,7 @@ public static class BnInception
                 var three = y.Unit("branch2.0", module.Three.Reduced, 1).Unit("branch2.1", module.Three.Channels, 3, stride);
                 var five = y.Unit("branch3.0", module.Double.Reduced, 1).Unit("branch3.1", module.Double.Channels, 3).Unit("branch3.2", module.Double.Channels, 3, stride);
                 return after(stride == 2
-                    ? three.Concat(five, y.MaxPool(3, stride: 2, ceilMode: true))
+                    ? three.Concat(five, y.MaxPool(3, stride: 2, pad: (y.Shape.Height % 2, y.Shape.Width % 2), ceilMode: true)) // TensorFlow's SAME, as long as the convolutions beside it for every size
                     : y.Unit("branch1", module.One, 1).Concat(three, five, Pooled(y, module.Name).Unit("branch4.1", module.Pool, 1)));
             });
         }

@@ -36,6 +36,8 @@ internal sealed class Fitting
         options.Check();
         train.CheckAgainst(model.Graph);
         options.Validation?.CheckAgainst(model.Graph);
+        foreach (var pattern in options.Frozen)
+            if (!model.Graph.Parameters.Keys.Any((options with { Frozen = [pattern] }).Freezes)) throw new ArgumentException($"training: no parameter of {model.Graph.Name} is called {pattern}, which is to be frozen");
         (_model, _train, _options, _callbacks) = (model, train, options, [.. callbacks]);
         _preprocessing = options.Preprocessing ?? (model.Preprocessing != Preprocessing.None ? model.Preprocessing with { Share = 1 } : train.DefaultPreprocessing);
         _batch = Math.Min(options.Batch, train.Count);
@@ -217,6 +219,7 @@ internal sealed class Fitting
         ["label smoothing"] = $"{_options.LabelSmoothing}",
         ["clip norm"] = $"{_options.ClipNorm}",
         ["average decay"] = $"{_options.Ema}",
+        ["frozen"] = _options.Frozen.Count > 0 ? string.Join(' ', _options.Frozen) : "none",
         ["seed"] = $"{_options.Seed}",
         ["patience"] = $"{_options.Patience}",
         ["restore best"] = $"{_options.RestoreBest}",

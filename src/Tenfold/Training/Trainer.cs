@@ -21,7 +21,7 @@ internal sealed class Trainer
     {
         (_optimizer, _clipNorm, _ema) = (options.Optimizer, options.ClipNorm, options.Ema);
         _masks = Philox.Named(options.Seed, "masks");
-        _graph = new TrainingGraph(model.Graph, batch);
+        _graph = new TrainingGraph(model.Graph, batch, options.Frozen.Count > 0 ? options.Freezes : null);
         _weights = model.Weights.Clone();
         _plan = new Plan(_graph.Graph, _graph.Bind(_weights), Team.Of(options.Threads), frozen: false);
         _state = [.. _graph.Learned.Select(learned => _optimizer.State.Select(_ => new Tensor(learned.Shape)).ToArray())];
@@ -91,7 +91,7 @@ internal sealed class Trainer
         foreach (var (name, tensor) in State())
             if (!kept.TryGet(name, out var other) || other.Shape != tensor.Shape) throw new MalformedFileException($"{name} is {(other is null ? "missing" : $"{other.Shape}, not {tensor.Shape}")}");
         foreach (var (name, tensor) in State()) kept[name].Span.CopyTo(tensor.Span);
-        foreach (var learned in _graph.Learned) _weights[learned.Name].Span.CopyTo(_plan.Parameter(learned.Own));
+        foreach (var (network, own) in _graph.Names) _weights[network].Span.CopyTo(_plan.Parameter(own));
         Step = step;
     }
 

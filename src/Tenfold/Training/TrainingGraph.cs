@@ -8,7 +8,8 @@ namespace Tenfold;
 /// </remarks>
 internal sealed class TrainingGraph
 {
-    public TrainingGraph(Graph network, int batch)
+    /// <param name="frozen">Which parameters do not learn, by name; by default all that are trained do.</param>
+    public TrainingGraph(Graph network, int batch, Func<string, bool>? frozen = null)
     {
         if (network.Inputs.Count != 1) throw new ArgumentException($"training {network.Name}: a network with {network.Inputs.Count} inputs; one is supported");
         network = network.WithBatch(batch);
@@ -19,6 +20,8 @@ internal sealed class TrainingGraph
         {
             switch (node.Op)
             {
+                case BatchNorm { Training: false } when frozen is not null && frozen(network.NameOf(node.Inputs[1])) && frozen(network.NameOf(node.Inputs[2])):
+                    return null;
                 case BatchNorm { Training: false } norm:
                     var mean = new BatchMean().Apply(inputs[0]);
                     var variance = new BatchVariance().Apply(inputs[0], mean);
@@ -45,7 +48,7 @@ internal sealed class TrainingGraph
             loss += head.SoftmaxCrossEntropy(targets).Affine(AuxiliaryWeight / batch);
         }
 
-        var parameters = network.Parameters.Where(parameter => ((Parameter)parameter.Value.Op).Trained).ToArray();
+        var parameters = network.Parameters.Where(parameter => ((Parameter)parameter.Value.Op).Trained && frozen?.Invoke(parameter.Key) != true).ToArray();
         var gradients = loss.Gradient([.. parameters.Select(parameter => parameter.Value)]);
         var outputs = new List<Node> { loss, logits };
         var learned = new List<(string Name, Node Node, int Output)>();
@@ -56,7 +59,7 @@ internal sealed class TrainingGraph
             outputs.Add(gradient);
         }
 
-        if (learned.Count == 0) throw new ArgumentException($"training {network.Name}: it has no parameter that the loss depends on");
+        if (learned.Count == 0) throw new ArgumentException($"training {network.Name}: it has no parameter that learns and that the loss depends on");
         foreach (var (_, mean, variance) in statistics) outputs.AddRange([mean, variance]);
         Graph = new Graph(network.Name, outputs);
         Learned = [.. learned.Select(item => new Learned(item.Name, Graph.NameOf(item.Node), item.Node.Shape, item.Output))];
@@ -66,10 +69,8 @@ internal sealed class TrainingGraph
         Image = IndexOf(trained(network.Inputs[0]));
         Targets = IndexOf(targets);
         Key = key is null ? -1 : IndexOf(key);
-        _names = [.. network.Parameters.Where(parameter => Graph.Parameters.Values.Contains(parameter.Value)).Select(parameter => (parameter.Key, Graph.NameOf(parameter.Value)))];
+        Names = [.. network.Parameters.Where(parameter => Graph.Parameters.Values.Contains(parameter.Value)).Select(parameter => (parameter.Key, Graph.NameOf(parameter.Value)))];
     }
-
-    private readonly (string Network, string Own)[] _names;
 
     /// <summary>Szegedy et al., "Going Deeper with Convolutions", 2015, section 5.</summary>
     private const float AuxiliaryWeight = 0.3f;
@@ -95,13 +96,16 @@ internal sealed class TrainingGraph
 
     public Learned[] Learned { get; }
 
+    /// <summary>What each parameter of the network that is part of this graph is called in both.</summary>
+    public (string Network, string Own)[] Names { get; }
+
     public Running[] Running { get; }
 
     /// <summary>The network's weights under this graph's names, not copied.</summary>
     public Weights Bind(Weights weights)
     {
         var bound = new Weights();
-        foreach (var (network, own) in _names) bound[own] = weights[network];
+        foreach (var (network, own) in Names) bound[own] = weights[network];
         return bound;
     }
 

@@ -1,3 +1,5 @@
+using System.IO.Enumeration;
+
 namespace Tenfold;
 
 /// <summary>How to train. The defaults train a small network on small pictures.</summary>
@@ -32,6 +34,10 @@ public sealed record TrainingOptions
     /// <summary>The decay of a running average of the weights, which is what is evaluated and returned; 0 for none. It begins faster:
     /// min(decay, (1 + t) / (10 + t)) at step t.</summary>
     public double Ema { get; init; }
+
+    /// <summary>Names of parameters that stay as they are, with <c>*</c> for any text: <c>conv1.*</c>, <c>layer1.*</c>. A norm whose scale and shift
+    /// are both among them also keeps its running statistics, and works as it does at inference. For transfer learning, with <see cref="Verbs.WithClasses(Model, int, ulong)"/>.</summary>
+    public IReadOnlyList<string> Frozen { get; init; } = [];
 
     /// <summary>Drives the order of samples, augmentation and dropout. The model's first weights have their own.</summary>
     public ulong Seed { get; init; }
@@ -71,6 +77,9 @@ public sealed record TrainingOptions
 
     /// <summary>Stops after the step at hand, with a checkpoint where they are kept.</summary>
     public CancellationToken Cancellation { get; init; }
+
+    /// <summary>Whether the parameter of this name stays as it is.</summary>
+    internal bool Freezes(string name) => Frozen.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false));
 
     internal void Check()
     {

@@ -5,7 +5,11 @@ namespace Tenfold.Tests;
 
 public class SummaryTests
 {
-    public static TheoryData<string> Golden => ["resnet20", "resnet50"];
+    public static TheoryData<string> Golden =>
+    [
+        "resnet20", "resnet50",
+        "xception", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v1_g3", "shufflenet_v2_x1_0", "squeezenet1_1", "igcv1_l24m2_20", "drn_d_22", "deformable_resnet50",
+    ];
 
     [Theory]
     [MemberData(nameof(Golden))]
