@@ -217,8 +217,18 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         var phase = _phases[p];
         var (image, strip) = Math.DivRem(item - phase.First, phase.Strips);
         var (n, block) = Math.DivRem(image, _shape.OutBlocks);
+        Rows(phase, n, block, strip * phase.Strip, Math.Min(phase.Rows.Geometry.Count, (strip + 1) * phase.Strip), x, packed, bias, then,
+            ((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area * Dense.Block, 0, y, scratch);
+    }
+
+    /// <summary>Some rows of one block of channels of a depthwise convolution that is not transposed; y is where the first of them goes.</summary>
+    public void RunRows(int n, int block, int from, int to, float* x, float* packed, float* bias, in DenseEpilogue then, float* y) =>
+        Rows(_phases[0], n, block, from, to, x, packed, bias, then, 0, from, y, null);
+
+    // Row `first` of the outputs lies `outPlane` floats into y.
+    private void Rows(Phase phase, int n, int block, int from, int to, float* x, float* packed, float* bias, in DenseEpilogue then, long outPlane, int first, float* y, float* scratch)
+    {
         var (rows, columns) = (phase.Rows, phase.Columns);
-        var (from, to) = (strip * phase.Strip, Math.Min(rows.Geometry.Count, (strip + 1) * phase.Strip));
         var (width, plane) = (_shape.InPlane.Width * Dense.Block, (long)_shape.InPlane.Area * Dense.Block);
         var source = x + n * _shape.InBlocks * plane;
         var tile = new LaneTile
@@ -236,21 +246,20 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         if (_map.Whole) source += block * plane;
         else
         {
-            var first = Math.Clamp(rows.Place(from), 0, _shape.InPlane.Height);
-            var last = Math.Clamp(rows.Place(to - 1) + (rows.Taps - 1) * rows.Step + 1, first, _shape.InPlane.Height);
-            tile.XPlane = (last - first) * width;
+            var top = Math.Clamp(rows.Place(from), 0, _shape.InPlane.Height);
+            var last = Math.Clamp(rows.Place(to - 1) + (rows.Taps - 1) * rows.Step + 1, top, _shape.InPlane.Height);
+            tile.XPlane = (last - top) * width;
             for (var k = 0; k < _map.Planes; k++)
             {
                 var (inBlock, lanes) = _map.Source(block, k);
-                LaneMove.Permute(source + inBlock * plane + (long)first * width, lanes, scratch + (long)k * tile.XPlane, (last - first) * _shape.InPlane.Width, add: false);
+                LaneMove.Permute(source + inBlock * plane + (long)top * width, lanes, scratch + (long)k * tile.XPlane, (last - top) * _shape.InPlane.Width, add: false);
             }
 
-            source = scratch - (long)first * width;
+            source = scratch - (long)top * width;
         }
 
         var weights = packed + phase.Weights + block * phase.WeightsOfBlock(_map.Planes);
         var outWidth = (long)_shape.OutPlane.Width * Dense.Block;
-        var outPlane = ((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area * Dense.Block;
         var most = Simd.Width == 512 ? 14 : 8;
         var tiles = columns.Regular ? Tiles(columns.Taps, columns.Geometry.InStride) : null;
         var count = columns.Geometry.Count;
@@ -260,7 +269,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             tile.Rows = end - i;
             tile.W = weights + (long)i * columns.Taps * Dense.Block;
             var row = source + (rows.Place(t) + (long)i * rows.Step) * width;
-            var at = outPlane + (rows.Geometry.OutStart + (long)t * rows.Geometry.OutStride) * outWidth + columns.Geometry.OutStart * Dense.Block;
+            var at = outPlane + (rows.Geometry.OutStart + (long)(t - first) * rows.Geometry.OutStride) * outWidth + columns.Geometry.OutStart * Dense.Block;
             if (tiles == null)
             {
                 Any(ref tile, columns, row, then.Add == null ? null : then.Add + at, y + at);
@@ -270,13 +279,13 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             var segments = (count + most - 1) / most;
             for (var segment = 0; segment < segments; segment++)
             {
-                var first = count * segment / segments;
-                var outputs = count * (segment + 1) / segments - first;
-                var place = columns.Place(first);
+                var start = count * segment / segments;
+                var outputs = count * (segment + 1) / segments - start;
+                var place = columns.Place(start);
                 tile.X = row + place * Dense.Block;
                 (tile.From, tile.To) = (-place, _shape.InPlane.Width - place);
-                tile.Y = y + at + (long)first * tile.YPixel;
-                tile.Add = then.Add == null ? null : then.Add + at + (long)first * tile.YPixel;
+                tile.Y = y + at + (long)start * tile.YPixel;
+                tile.Add = then.Add == null ? null : then.Add + at + (long)start * tile.YPixel;
                 tiles[outputs - 1](tile);
             }
         }

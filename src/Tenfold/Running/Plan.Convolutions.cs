@@ -12,6 +12,9 @@ internal sealed unsafe partial class Plan
             case Convolution or ConvolutionTranspose or Fused { First: Convolution or ConvolutionTranspose }:
                 Dense(node);
                 return true;
+            case Chained chain:
+                Separable(node, chain);
+                return true;
             case ConvolutionWeightGradient op:
                 WeightGradient(node, new DenseShape(
                     node.Inputs[0].Shape.Batch, node.Inputs[0].Channels, node.Inputs[1].Channels, node.Inputs[0].Shape.Plane, node.Inputs[1].Shape.Plane, op.Kernel,
@@ -21,25 +24,14 @@ internal sealed unsafe partial class Plan
         }
     }
 
-    private static DenseShape ShapeOf(Op op, Node node)
-    {
-        var (stride, pad, dilation, groups) = op is Convolution conv
-            ? (conv.Stride, conv.Padding, conv.Dilation, conv.Groups)
-            : op is ConvolutionTranspose transpose ? (transpose.Stride, transpose.Padding, transpose.Dilation, transpose.Groups) : throw new InvalidOperationException(op.Name);
-        return new DenseShape(
-            node.Shape.Batch, node.Inputs[0].Channels, node.Channels, node.Inputs[0].Shape.Plane, node.Shape.Plane, new Size(node.Inputs[1].Shape[2], node.Inputs[1].Shape[3]),
-            stride, new Size(pad.Top, pad.Left), dilation, groups, Transposed: op is ConvolutionTranspose);
-    }
-
     private void Dense(Node node)
     {
         var (op, then) = Split(node);
-        var (shape, name) = (ShapeOf(op, node), Graph.NameOf(node));
-        var arity = node.Op is Fused fused ? fused.Arity : node.Inputs.Count;
+        var (shape, name) = (DenseShapes.Of(op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape), Graph.NameOf(node));
         var (convolution, reason) = ConvolutionChoice.Of(shape, _options.Exact, Forced(name));
 
         var packed = Packed(name, node.Inputs[1], convolution);
-        var bias = arity > 2 ? Get(node.Inputs[2], Layout.Plain) : Now(Floats(shape.OutBlocks * 16)); // zeros
+        var bias = Bias(node.Op, node.Inputs, shape.Out);
         var x = Get(node.Inputs[0], convolution is DenseConvolution { ReadsPlain: true } ? Layout.Plain : Layout.Blocked);
         var y = New(node, Layout.Blocked);
         Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
@@ -52,6 +44,26 @@ internal sealed unsafe partial class Plan
                 activation.Apply(y.P + at, count);
             });
     }
+
+    private void Separable(Node node, Chained chain)
+    {
+        Node[] before = [.. node.Inputs.Take(chain.Arity)], after = [node.Inputs[0], .. node.Inputs.Skip(chain.Arity)]; // the second's own input is no node
+        var ((first, firstThen), (second, then)) = (Split(chain.First, before), Split(chain.Second, after));
+        var between = chain.First.Infer([.. before.Select(input => input.Shape)]);
+        var name = Graph.NameOf(node);
+        var separable = new SeparableConvolution(DenseShapes.Of(first, before[0].Shape, before[1].Shape, between), DenseShapes.Of(second, between, after[1].Shape, node.Shape));
+        var (firstPacked, packed) = (Packed(name, before[1], separable.First), Packed(name, after[1], separable.Second));
+        var (firstBias, bias) = (Bias(chain.First, before, between.Channels), Bias(chain.Second, after, node.Channels));
+        var x = Get(before[0], Layout.Blocked);
+        var y = New(node, Layout.Blocked);
+        Slot[] reads = then.Add is null ? [x, firstPacked, firstBias, packed, bias] : [x, firstPacked, firstBias, packed, bias, then.Add];
+        Add(name, $"{separable.First.Name}, then pointwise, in strips, {separable.Items} items", separable.Items, reads, [y],
+            (item, scratch) => separable.Run(item, x.P, firstPacked.P, firstBias.P, firstThen.Kernel, packed.P, bias.P, then.Kernel, y.P, scratch), separable.Scratch);
+    }
+
+    // A number for each output channel; zeros where the operation has no bias.
+    private Slot Bias(Op op, IReadOnlyList<Node> inputs, int channels) =>
+        (op is Fused fused ? fused.Arity : inputs.Count) > 2 ? Get(inputs[2], Layout.Plain) : Now(Floats((channels + 15) / 16 * 16));
 
     // A scaled kernel is scaled while it is packed.
     private Slot Packed(string name, Node node, PackedKernel convolution)
@@ -87,5 +99,18 @@ internal sealed unsafe partial class Plan
         var dk = New(node, Layout.Plain);
         Add(Graph.NameOf(node), $"{gradient.Name}, {gradient.Items} items", gradient.Items, [x, dy], [sums], (item, scratch) => gradient.Run(item, x.P, dy.P, sums.P, scratch), gradient.Scratch);
         Add(Graph.NameOf(node), "add the chunks", gradient.AddItems, [sums], [dk], (item, _) => gradient.Add(item, sums.P, dk.P));
+    }
+}
+
+/// <summary>A convolution's attributes and shapes as its kernels want them.</summary>
+internal static class DenseShapes
+{
+    public static DenseShape Of(Op op, Shape x, Shape kernel, Shape y)
+    {
+        var (stride, pad, dilation, groups) = op is Convolution conv
+            ? (conv.Stride, conv.Padding, conv.Dilation, conv.Groups)
+            : op is ConvolutionTranspose transpose ? (transpose.Stride, transpose.Padding, transpose.Dilation, transpose.Groups) : throw new InvalidOperationException(op.Name);
+        return new DenseShape(
+            y.Batch, x.Channels, y.Channels, x.Plane, y.Plane, new Size(kernel[2], kernel[3]), stride, new Size(pad.Top, pad.Left), dilation, groups, Transposed: op is ConvolutionTranspose);
     }
 }

@@ -18,18 +18,20 @@ internal sealed unsafe partial class Plan
         if (!lowered) ByDefinition(node);
     }
 
-    // A node as the operation that begins it and what is done to each of its numbers afterwards.
-    private (Op First, Epilogue Then) Split(Node node)
+    private (Op First, Epilogue Then) Split(Node node) => Split(node.Op, node.Inputs);
+
+    // An operation as the one that begins it and what is done to each of its numbers afterwards.
+    private (Op First, Epilogue Then) Split(Op node, IReadOnlyList<Node> inputs)
     {
-        if (node.Op is not Fused fused) return (node.Op, new Epilogue(null, s_all, s_all, null));
+        if (node is not Fused fused) return (node, new Epilogue(null, s_all, s_all, null));
         var (first, last) = (s_all, s_all);
         Slot? add = null;
         Activation? activation = null;
         foreach (var op in fused.Then)
         {
-            if (op is Tenfold.Add) (add, first, last) = (Get(node.Inputs[fused.Arity], Layout.Blocked), last, s_all);
+            if (op is Tenfold.Add) (add, first, last) = (Get(inputs[fused.Arity], Layout.Blocked), last, s_all);
             else if (op is Relu or Relu6) last = op is Relu6 ? (0, 6) : (0, float.PositiveInfinity);
-            else activation = Activated(op) ?? throw new InvalidOperationException($"{Graph.NameOf(node)}: {op.Name} is no epilogue");
+            else activation = Activated(op) ?? throw new InvalidOperationException($"{op.Name} is no epilogue");
         }
 
         return (fused.First, new Epilogue(add, first, last, activation));

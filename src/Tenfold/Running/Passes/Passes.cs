@@ -11,7 +11,8 @@ internal static class Passes
     public static Graph All(Graph graph, bool frozen)
     {
         if (frozen) graph = FoldNorms.In(graph);
-        return FuseEpilogues.In(graph);
+        graph = FuseEpilogues.In(graph);
+        return frozen ? ChainSeparable.In(graph) : graph;
     }
 
     /// <summary>For each node those that use it, as often as they do.</summary>

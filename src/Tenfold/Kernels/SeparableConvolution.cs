@@ -1,0 +1,95 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Tenfold.Kernels;
+
+/// <summary>A depthwise convolution and the pointwise one that alone reads it, a strip of rows at a time, so that what lies between never leaves the cache.</summary>
+internal sealed unsafe class SeparableConvolution
+{
+    private const int ScratchFloats = 32 * 1024; // 128 KB between the two
+
+    private readonly DenseShape _pointwise;
+    private readonly int _strip, _strips;
+    private readonly List<(int Block, int Blocks, long Weights)> _tiles = [];
+    private readonly DenseBlock[] _runs;
+
+    public SeparableConvolution(DenseShape depthwise, DenseShape pointwise)
+    {
+        _pointwise = pointwise;
+        (First, Second) = (new LaneConvolution(depthwise, LaneMap.Of(depthwise)!), new DenseConvolution(pointwise));
+        var (height, width) = pointwise.InPlane;
+        _strip = Math.Clamp(ScratchFloats / (pointwise.InBlocks * width * Dense.Block), 1, height);
+        _strips = (height + _strip - 1) / _strip;
+        Items = checked(pointwise.Batch * _strips);
+        var plane = _strip * width * Dense.Block;
+        Scratch = (long)pointwise.InBlocks * plane;
+        _runs = GC.AllocateArray<DenseBlock>(pointwise.InBlocks, pinned: true);
+        for (var i = 0; i < _runs.Length; i++) _runs[i] = new DenseBlock { Offset = i * plane, Channels = Math.Min(Dense.Block, pointwise.In - i * Dense.Block) };
+        var weights = 0L;
+        foreach (var (block, blocks) in pointwise.OutTiles())
+        {
+            _tiles.Add((block, blocks, weights));
+            weights += (long)pointwise.In * blocks * Dense.Block;
+        }
+    }
+
+    /// <summary>The kernels of the two by themselves, whose packed weights this one reads.</summary>
+    public LaneConvolution First { get; }
+
+    public DenseConvolution Second { get; }
+
+    public int Items { get; }
+
+    public long Scratch { get; }
+
+    /// <summary>Whether it pays: what lies between would leave the second-level cache, and the pointwise weights, which every strip reads again, stay in it.</summary>
+    public static bool Takes(DenseShape depthwise, DenseShape pointwise) =>
+        !depthwise.Transposed && depthwise.Groups == depthwise.In && depthwise.In == depthwise.Out && LaneMap.Of(depthwise) is not null
+        && pointwise is { Pointwise: true, Groups: 1, Transposed: false }
+        && (long)pointwise.InBlocks * pointwise.InPlane.Area * Dense.Block > 96 * 1024
+        && (long)pointwise.In * pointwise.OutBlocks * Dense.Block < 64 * 1024;
+
+    public void Run(int item, float* x, float* firstPacked, float* firstBias, in DenseEpilogue firstThen, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
+    {
+        var (n, strip) = Math.DivRem(item, _strips);
+        var (from, to) = (strip * _strip, Math.Min(_pointwise.InPlane.Height, (strip + 1) * _strip));
+        var (width, plane) = (_pointwise.InPlane.Width, _strip * _pointwise.InPlane.Width * Dense.Block);
+        var pixels = (to - from) * width;
+        for (var block = 0; block < _pointwise.InBlocks; block++)
+        {
+            First.RunRows(n, block, from, to, x, firstPacked, firstBias, firstThen, scratch + (long)block * plane);
+            firstThen.Activation?.Apply(scratch + (long)block * plane, pixels * Dense.Block);
+        }
+
+        var outPlane = _pointwise.OutPlane.Area * Dense.Block;
+        foreach (var (block, blocks, weights) in _tiles)
+        {
+            var at = ((long)n * _pointwise.OutBlocks + block) * outPlane + (long)from * width * Dense.Block;
+            var tile = new DenseTile
+            {
+                W = packed + weights,
+                Bias = bias + block * Dense.Block,
+                Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_runs)), // pinned
+                Count = _runs.Length,
+                WStep = blocks * Dense.Block,
+                YPixel = Dense.Block,
+                YVector = outPlane,
+                FirstLow = then.First.Low,
+                FirstHigh = then.First.High,
+                Low = then.Last.Low,
+                High = then.Last.High,
+            };
+            var segments = (pixels + Dense.MaxPixels(blocks) - 1) / Dense.MaxPixels(blocks);
+            for (var segment = 0; segment < segments; segment++)
+            {
+                var first = pixels * segment / segments;
+                var count = pixels * (segment + 1) / segments - first;
+                tile.X = scratch + first * Dense.Block;
+                tile.Y = y + at + first * Dense.Block;
+                tile.Add = then.Add == null ? null : then.Add + at + first * Dense.Block;
+                Dense.Tile(ref tile, count, blocks);
+                then.Activation?.Apply(tile.Y, blocks, outPlane, count, Dense.Block);
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using Tenfold.Kernels;
+
+namespace Tenfold;
+
+/// <summary>A depthwise convolution and the pointwise one behind it, each with its epilogue, become one operation where the map between them is large.</summary>
+internal static class ChainSeparable
+{
+    public static Graph In(Graph graph)
+    {
+        var once = graph.UsedOnce();
+        return graph.Pass((node, inputs) =>
+        {
+            if (inputs.Length < 2 || !once.Contains(node.Inputs[0]) || Convolution(node.Op) is not { Groups: 1 } second || Convolution(inputs[0].Op) is not { Groups: > 1 } first) return null;
+            var depthwise = inputs[0];
+            if (depthwise.Op is Fused fused && fused.Arity < depthwise.Inputs.Count) return null; // it ends with an addition
+            if (!SeparableConvolution.Takes(DenseShapes.Of(first, depthwise.Inputs[0].Shape, depthwise.Inputs[1].Shape, depthwise.Shape), DenseShapes.Of(second, depthwise.Shape, inputs[1].Shape, node.Shape))) return null;
+            return new Chained(depthwise.Op, depthwise.Inputs.Count, node.Op).Apply([.. depthwise.Inputs, .. inputs.Skip(1)], $"{graph.NameOf(node.Inputs[0])} + {graph.NameOf(node)}");
+        });
+
+        static Convolution? Convolution(Op op) => op as Convolution ?? (op as Fused)?.First as Convolution;
+    }
+}
+
+/// <summary>An operation whose first input is another operation's result. Inputs: those of the first, then the others of the second.</summary>
+/// <param name="Arity">How many inputs the first operation takes.</param>
+internal sealed record Chained(Op First, int Arity, Op Second) : Op
+{
+    public override string Name => $"{First.Name}, {Second.Name}";
+
+    public override Shape Infer(ReadOnlySpan<Shape> inputs) => Second.Infer([First.Infer(inputs[..Arity]), .. inputs[Arity..]]);
+
+    public override Cost Cost(ReadOnlySpan<Shape> inputs, Shape output)
+    {
+        var between = First.Infer(inputs[..Arity]);
+        return First.Cost(inputs[..Arity], between) + Second.Cost([between, .. inputs[Arity..]], output);
+    }
+
+    public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
+    {
+        var between = new Values<T>(First.Infer([.. inputs[..Arity].ToArray().Select(input => input.Shape)]));
+        First.Define(inputs[..Arity], between);
+        Second.Define([between, .. inputs[Arity..]], output);
+    }
+}

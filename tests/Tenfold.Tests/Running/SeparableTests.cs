@@ -1,0 +1,33 @@
+using Xunit;
+
+namespace Tenfold.Tests;
+
+public class SeparableTests
+{
+    private static readonly (string Name, Func<Node, Node> Build, Shape X)[] s_cases =
+    [
+        ("as in MobileNet", x => x.Depthwise(3, bias: false).BatchNorm().Relu6().Conv(24, 1, bias: false).BatchNorm().Relu6(), [1, 32, 61, 57]),
+        ("stride 2 and a skip", x => x.Depthwise(3, stride: 2).Relu().Conv(19, 1) + x.Conv(19, 1, stride: 2), [2, 40, 91, 90]),
+        ("5 wide, activations that are no bounds", x => x.Depthwise(5).HardSwish().Conv(8, 1).Silu(), [1, 20, 70, 51]),
+        ("dilated, bare", x => x.Depthwise(3, dilation: 2, bias: false).Conv(40, 1, bias: false), [1, 33, 47, 50]),
+    ];
+
+    public static TheoryData<string> Cases => [.. s_cases.Select(@case => @case.Name)];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Strips_give_what_two_convolutions_give(string name)
+    {
+        var (_, build, shape) = s_cases.Single(@case => @case.Name == name);
+        var graph = build(new Input(shape).Apply([], "x")).ToGraph("separable");
+        Assert.Contains(Passes.All(graph, frozen: true).Nodes, node => node.Op is Chained);
+        Check.Op(build, shape, differentiable: false);
+    }
+
+    [Fact]
+    public void A_small_map_is_left_in_two_steps()
+    {
+        var graph = Image.Of(32, 7, 7).Depthwise(3).Relu().Conv(16, 1).ToGraph("small");
+        Assert.DoesNotContain(Passes.All(graph, frozen: true).Nodes, node => node.Op is Chained);
+    }
+}
