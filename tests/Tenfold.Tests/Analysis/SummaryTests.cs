@@ -7,7 +7,7 @@ public class SummaryTests
 {
     public static TheoryData<string> Golden =>
     [
-        "resnet20", "resnet50",
+        "alexnet2012", "vgg16", "nin_cifar", "googlenet2015", "inception_v3", "resnet20", "resnet50", "resnetv2_18", "resnext50_32x4d", "densenet_bc100_12",
         "xception", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v1_g3", "shufflenet_v2_x1_0", "squeezenet1_1", "igcv1_l24m2_20", "drn_d_22", "deformable_resnet50",
     ];
 

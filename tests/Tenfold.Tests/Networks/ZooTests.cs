@@ -4,7 +4,7 @@ using Xunit;
 namespace Tenfold.Tests;
 
 /// <summary>Every network of the zoo against the numbers of its paper, or of torchvision where its weights come from.</summary>
-public class ZooTests
+public class ZooTests(ITestOutputHelper output)
 {
     [Theory]
     [InlineData("alexnet", 61_100_840, 714_188_480)]
@@ -76,13 +76,14 @@ public class ZooTests
     public void Every_network_is_made_in_no_time()
     {
         foreach (var network in Network.All) Network.Create(network.Name); // the code is compiled
-        var slow = Network.All.Select(network =>
+        var times = Network.All.Select(network =>
         {
             var watch = Stopwatch.StartNew();
             Network.Create(network.Name);
-            return (network.Name, watch.ElapsedMilliseconds);
-        }).Where(made => made.ElapsedMilliseconds > 500).ToArray(); // ten times what is aimed at, for this machine may be busy
-        Assert.Empty(slow);
+            return (network.Name, Milliseconds: watch.Elapsed.TotalMilliseconds);
+        }).OrderByDescending(made => made.Milliseconds).ToArray();
+        output.WriteLine($"{times.Length} networks, the slowest: {string.Join(", ", times.Take(3).Select(made => $"{made.Name} {made.Milliseconds:0.0} ms"))}");
+        Assert.InRange(times[0].Milliseconds, 0, 500); // ten times what is aimed at, for this machine may be busy
     }
 
     [Fact]

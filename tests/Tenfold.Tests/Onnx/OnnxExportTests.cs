@@ -48,9 +48,9 @@ public class OnnxExportTests
         Assert.True(ran > 0 || matrix is nameof(LossMatrix) or nameof(RoiMatrix));
     }
 
-    // Of each paper the smallest network, or all: TENFOLD_TEST_LONG=1.
+    // Of each paper the smallest network, unless its weights take longer than they tell (AlexNet, VGG), or all: TENFOLD_TEST_LONG=1.
     public static TheoryData<string> Networks => [.. Network.All.GroupBy(network => network.Paper)
-        .SelectMany(paper => Environment.GetEnvironmentVariable("TENFOLD_TEST_LONG") == "1" ? paper : paper.OrderBy(network => Smallest(network).Cost.Parameters).Take(1))
+        .SelectMany(paper => Environment.GetEnvironmentVariable("TENFOLD_TEST_LONG") == "1" ? paper : paper.OrderBy(network => Smallest(network).Cost.Parameters).Take(1).Where(network => Smallest(network).Cost.Parameters < 30_000_000))
         .Select(network => network.Name)];
 
     [Theory]
