@@ -14,7 +14,7 @@ public sealed record Network(string Name, string Paper, string Description, Shap
         .. AlexNet.Entries, .. Vgg.Entries, .. NetworkInNetwork.Entries, .. GoogLeNet.Entries, .. BnInception.Entries, .. InceptionV3.Entries,
         .. ResNet.Entries, .. ResNetV2.Entries, .. ResNeXt.Entries, .. WideResNet.Entries, .. DenseNet.Entries,
         .. SqueezeNet.Entries, .. Xception.Entries, .. MobileNet.Entries, .. MobileNetV2.Entries, .. MobileNetV3.Entries, .. EfficientNet.Entries,
-        .. ShuffleNet.Entries, .. ShuffleNetV2.Entries, .. InterleavedGroupNet.Entries, .. SqueezeExciteNet.Entries, .. FactorizedNet.Entries,
+        .. ShuffleNet.Entries, .. ShuffleNetV2.Entries, .. InterleavedGroupNet.Entries, .. SqueezeExciteNet.Entries, .. SqueezeExciteCaffeNet.Entries, .. FactorizedNet.Entries,
         .. ContextNet.Entries, .. DilatedResNet.Entries, .. DeepLab.Entries, .. DeformableResNet.Entries,
     ];
 

@@ -40,9 +40,11 @@ public static class ResNet
 
     /// <summary>The network at ImageNet size, whatever its blocks: a stem, four stages, a classifier.</summary>
     /// <param name="block">From a map, the stage's width (64, 128, 256, 512) and a stride; named <c>layer1.0.</c> and so on.</param>
-    internal static Graph Large(string name, int depth, Func<Node, int, int, Node> block, int classes, Shape input)
+    /// <param name="pool">The stem's.</param>
+    internal static Graph Large(string name, int depth, Func<Node, int, int, Node> block, int classes, Shape input, Func<Node, Node>? pool = null)
     {
-        var x = Image.Of(input[0], input[1], input[2]).ConvBn(64, kernel: 7, stride: 2).Relu().MaxPool(3, stride: 2, pad: 1);
+        pool ??= x => x.MaxPool(3, stride: 2, pad: 1);
+        var x = pool(Image.Of(input[0], input[1], input[2]).ConvBn(64, kernel: 7, stride: 2).Relu());
         foreach (var (stage, count) in Blocks(depth).Index())
             for (var i = 0; i < count; i++)
                 x = x.Scope($"layer{stage + 1}.{i}", y => block(y, 64 << stage, StrideOf(stage, i)));

@@ -14,14 +14,18 @@ public class ParityTests(ITestOutputHelper output)
     private static readonly long s_many = s_long ? long.MaxValue : 40_000_000; // parameters that are filled in no time
     private static readonly long s_few = s_long ? long.MaxValue : 40_000_000; // MACs that the reference executor does in a second or two
 
-    private static readonly Dictionary<string, Case> s_cases = ReadCases();
+    private static readonly Dictionary<string, Case> s_cases = ReadCases("parity.json");
+    private static readonly Dictionary<string, Case> s_timm = ReadCases("parity-timm.json");
 
     public static TheoryData<string> Names => [.. s_cases.Keys];
+
+    public static TheoryData<string> OfTimm => [.. s_timm.Keys];
 
     /// <param name="Gain">Of norms.</param>
     /// <param name="Largest">Magnitude of all outputs.</param>
     /// <param name="Step">Every step-th output is in <paramref name="Output"/>.</param>
-    private sealed record Case(int Classes, int[] Input, double Gain, double Largest, int Step, double[] Output);
+    /// <param name="Names">Of the tensors in a file; none where they are the network's.</param>
+    private sealed record Case(int Classes, int[] Input, double Gain, double Largest, int Step, double[] Output, string[]? Names = null);
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -39,6 +43,33 @@ public class ParityTests(ITestOutputHelper output)
         var graph = Graph(name, s_cases[name]);
         Assert.SkipWhen(graph.Cost.Macs > s_few || graph.Cost.Parameters > s_many, "TENFOLD_TEST_LONG=1 runs it");
         Compare(name, s_cases[name], Reference.Run(graph, Weights(graph, s_cases[name].Gain), Picture(s_cases[name]))[0]);
+    }
+
+    [Theory]
+    [MemberData(nameof(OfTimm))]
+    public void Weights_by_timm_s_names_give_timm_s_outputs(string name)
+    {
+        var (expected, graph) = (s_timm[name], Graph(name, s_timm[name]));
+        Assert.SkipWhen(graph.Cost.Parameters > s_many, "TENFOLD_TEST_LONG=1 runs it");
+        var file = Weights(graph, expected.Gain);
+        if (expected.Names is { Length: > 0 } names)
+        {
+            // The rule makes numbers by the file's names; the shapes are the network's, in whatever order.
+            var naming = WeightNaming.All.Single(naming => names.All(given => graph.Parameters.ContainsKey(naming.Rename(given))));
+            file = new Weights();
+            foreach (var given in names) file[given] = ByRule(given, graph.Parameters[naming.Rename(given)].Shape, expected.Gain);
+        }
+
+        var path = Path.GetTempFileName();
+        try
+        {
+            Safetensors.Write(path, file);
+            Compare(name, expected, graph.Load(path).Compile().Run(Picture(expected)));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 
     [Fact]
@@ -96,9 +127,9 @@ public class ParityTests(ITestOutputHelper output)
         return tensor;
     }
 
-    private static Dictionary<string, Case> ReadCases()
+    private static Dictionary<string, Case> ReadCases(string file)
     {
-        using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Fixtures", "parity.json")));
+        using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Fixtures", file)));
         return json.RootElement.GetProperty("networks").Deserialize<Dictionary<string, Case>>(JsonSerializerOptions.Web)!;
     }
 }

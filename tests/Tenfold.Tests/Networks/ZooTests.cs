@@ -43,6 +43,8 @@ public class ZooTests(ITestOutputHelper output)
     [InlineData("resnext101_64x4d", 83_455_272)]
     [InlineData("wide_resnet50_2", 68_883_240)]
     [InlineData("wide_resnet101_2", 126_886_696)]
+    [InlineData("se_resnet50_caffe", 28_088_024, 4_091_699_200 - 231_211_008)] // the stride on the first 1x1: what ResNet-50 saves
+    [InlineData("se_resnext50_32x4d_caffe", 27_559_896, 4_232_994_816)]
     [InlineData("densenet121", 7_978_856, 2_834_161_664)]
     [InlineData("densenet169", 14_149_480, 3_359_843_328)]
     [InlineData("densenet201", 20_013_928, 4_291_365_888)]
