@@ -11,14 +11,21 @@ internal abstract class Contestant : IDisposable
     public abstract void Dispose();
 }
 
-internal sealed class TenfoldContestant(Model model, Tensor input, RunOptions options) : Contestant
+internal sealed class TenfoldContestant : Contestant
 {
-    private readonly Session _session = model.Compile(options);
-    private Tensor? _output;
+    private readonly Session _session;
+    private readonly Tensor _input;
+    private readonly float[] _output;
 
-    public override float[] Output => _output!.Span.ToArray();
+    public TenfoldContestant(Model model, Tensor input, RunOptions options)
+    {
+        (_session, _input) = (model.Compile(options), input);
+        _output = new float[model.Graph.WithInputs(input.Shape).Outputs[0].Shape.Count];
+    }
 
-    public override void Run() => _output = _session.Run(input);
+    public override float[] Output => _output;
+
+    public override void Run() => _session.Run(_input.Span, _output);
 
     public override void Dispose()
     {

@@ -142,24 +142,3 @@ internal interface IMap2
 {
     Vector<float> Of(Vector<float> a, Vector<float> b);
 }
-
-/// <summary>Between the layouts.</summary>
-internal static unsafe class Repack
-{
-    /// <summary>One block of channels of one sample, from planes to lanes: [channel][pixel] to [pixel][16].</summary>
-    public static void ToBlock(float* planes, int channels, int pixels, float* block)
-    {
-        var real = Math.Min(channels, Dense.Block);
-        for (var p = 0; p < pixels; p++)
-        {
-            for (var c = 0; c < real; c++) block[p * 16 + c] = planes[(long)c * pixels + p];
-            for (var c = real; c < Dense.Block; c++) block[p * 16 + c] = 0;
-        }
-    }
-
-    public static void ToPlanes(float* block, int channels, int pixels, float* planes)
-    {
-        for (var c = 0; c < Math.Min(channels, Dense.Block); c++)
-            for (var p = 0; p < pixels; p++) planes[(long)c * pixels + p] = block[p * 16 + c];
-    }
-}

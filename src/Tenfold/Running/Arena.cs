@@ -40,7 +40,10 @@ internal sealed unsafe class Slot(Shape shape, Layout layout)
     /// <summary>The value that this one is a piece of, <see cref="Offset"/> floats from its start; null for one with memory of its own.</summary>
     public Slot? Whole { get; set; }
 
-    public float* P => Whole is null ? Arena!.Start + Offset : Whole.P + Offset;
+    /// <summary>Memory of the caller's that stands for the value's own during one run; null for none.</summary>
+    public float* Lent { get; set; }
+
+    public float* P => Lent != null ? Lent : Whole is null ? Arena!.Start + Offset : Whole.P + Offset;
 
     /// <summary>The memory is a piece of another value's from now on, and is needed as long as any of its pieces.</summary>
     public void Become(Slot whole, long offset)

@@ -73,7 +73,33 @@ internal sealed partial class Plan
 
     public void Run() => _team.Run(_steps, _scratch);
 
-    /// <summary>Runs once and takes the time of each step, in ticks of <see cref="Stopwatch"/>.</summary>
+    /// <summary>Runs on the caller's memory, of one input and one output, row-major; they are copied only where they must be.</summary>
+    /// <remarks>Kernels treat 16 numbers at a time. They may read behind an input's last number, which is harmless within its page of memory, and
+    /// write behind an output's unless its count is a multiple of 16.</remarks>
+    public unsafe void Run(ReadOnlySpan<float> input, Span<float> output, Span<long> times = default)
+    {
+        var (from, to) = (_slots[(Graph.Inputs[0], Layout.Plain)], _slots[(Graph.Outputs[0], Layout.Plain)]);
+        var apart = from != to && !output.Overlaps(input);
+        fixed (float* x = input, y = output)
+        {
+            try
+            {
+                var end = (nuint)(x + input.Length) & 4095;
+                if (apart && from.Whole is null && end > 0 && end <= 4096 - 64) from.Lent = x;
+                else input.CopyTo(from.Span);
+                if (apart && to is { Whole: null, Constant: false } && output.Length % 16 == 0) to.Lent = y;
+                _team.Run(_steps, _scratch, times);
+                if (to.Lent == null) to.Span.CopyTo(output);
+            }
+            finally
+            {
+                from.Lent = null;
+                to.Lent = null;
+            }
+        }
+    }
+
+    /// <summary>Runs once and takes the time of each step, in ticks of <see cref="Stopwatch"/>, where there is room for them.</summary>
     public void Run(Span<long> times) => _team.Run(_steps, _scratch, times);
 
     /// <summary>The median time of each step over some runs.</summary>

@@ -62,20 +62,7 @@ public sealed class Session
     /// <summary>All outputs for all inputs, in the order of the graph's.</summary>
     public Tensor[] RunAll(params ReadOnlySpan<Tensor> inputs)
     {
-        lock (_lock)
-        {
-            var plan = PlanFor(inputs);
-            for (var i = 0; i < inputs.Length; i++) inputs[i].Span.CopyTo(plan.Input(i));
-            plan.Run();
-            var outputs = new Tensor[plan.Graph.Outputs.Count];
-            for (var i = 0; i < outputs.Length; i++)
-            {
-                outputs[i] = new Tensor(plan.Graph.Outputs[i].Shape);
-                plan.Output(i).CopyTo(outputs[i].Span);
-            }
-
-            return outputs;
-        }
+        lock (_lock) return Run(PlanFor(inputs), inputs);
     }
 
     /// <summary>The same without allocating anything, for a network with one input and one output, both row-major.</summary>
@@ -92,9 +79,7 @@ public sealed class Session
             var latest = _plans is [.., var last] && last.Shapes[0].Count == input.Length && last.Shapes[0].AsSpan()[1..].SequenceEqual(shape.AsSpan()[1..]) ? last.Plan : null;
             var plan = latest ?? PlanFor(shape.With(0, input.Length / sample));
             if (plan.Output(0).Length != output.Length) throw new ShapeException($"session {_graph.Name}: the output {plan.Graph.Outputs[0].Shape} does not fill {output.Length} numbers");
-            input.CopyTo(plan.Input(0));
-            plan.Run();
-            plan.Output(0).CopyTo(output);
+            plan.Run(input, output);
         }
     }
 
@@ -123,9 +108,7 @@ public sealed class Session
             {
                 var times = new long[plan.Steps.Count];
                 var start = Stopwatch.GetTimestamp();
-                for (var i = 0; i < inputs.Length; i++) inputs[i].Span.CopyTo(plan.Input(i));
-                plan.Run(times);
-                for (var i = 0; i < plan.Graph.Outputs.Count; i++) plan.Output(i).CopyTo(new Tensor(plan.Graph.Outputs[i].Shape).Span);
+                Run(plan, inputs, times);
                 if (!warm) continue;
                 totals.Add(Stopwatch.GetTimestamp() - start);
                 steps.Add(times);
@@ -138,6 +121,27 @@ public sealed class Session
                 [.. plan.Steps.Select((step, i) => (Public(step), calm.Average(run => steps[run][i]) / Stopwatch.Frequency))],
                 calm.Average(run => totals[run]) / Stopwatch.Frequency, threads * MachineLimits.FlopsPerSecond(), threads * MachineLimits.BytesPerSecond());
         }
+    }
+
+    private static Tensor[] Run(Plan plan, ReadOnlySpan<Tensor> inputs, Span<long> times = default)
+    {
+        var outputs = new Tensor[plan.Graph.Outputs.Count];
+        for (var i = 0; i < outputs.Length; i++)
+        {
+            var shape = plan.Graph.Outputs[i].Shape;
+            outputs[i] = new Tensor(shape, GC.AllocateUninitializedArray<float>(checked((int)shape.Count)));
+        }
+
+        if (inputs.Length == 1 && outputs.Length == 1)
+        {
+            plan.Run(inputs[0].Span, outputs[0].Span, times);
+            return outputs;
+        }
+
+        for (var i = 0; i < inputs.Length; i++) inputs[i].Span.CopyTo(plan.Input(i));
+        plan.Run(times);
+        for (var i = 0; i < outputs.Length; i++) plan.Output(i).CopyTo(outputs[i].Span);
+        return outputs;
     }
 
     private Shape[] Own => [.. _graph.Inputs.Select(input => input.Shape)];

@@ -1,0 +1,80 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace Tenfold.Kernels;
+
+/// <summary>Between planes and blocks, four pixels of four channels at a time.
+/// <code>
+/// [channel][pixel]           [pixel][16 channels]
+/// a0 a1 a2 a3                a0 b0 c0 d0
+/// b0 b1 b2 b3      &lt;->      a1 b1 c1 d1
+/// c0 c1 c2 c3                a2 b2 c2 d2
+/// d0 d1 d2 d3                a3 b3 c3 d3
+/// </code>
+/// </summary>
+internal static unsafe class Repack
+{
+    /// <summary>One block of channels of one sample, from planes to lanes; lanes behind the last channel become 0.</summary>
+    public static void ToBlock(float* planes, int channels, int pixels, float* block)
+    {
+        var real = Math.Min(channels, Dense.Block);
+        var p = 0;
+        for (; p + 4 <= pixels; p += 4)
+            for (var c = 0; c < Dense.Block; c += 4)
+            {
+                var from = planes + (long)c * pixels + p;
+                var a = c < real ? Vector128.Load(from) : default;
+                var b = c + 1 < real ? Vector128.Load(from + pixels) : default;
+                var d = c + 2 < real ? Vector128.Load(from + 2L * pixels) : default;
+                var e = c + 3 < real ? Vector128.Load(from + 3L * pixels) : default;
+                Transpose(ref a, ref b, ref d, ref e);
+                var to = block + (long)p * 16 + c;
+                a.Store(to);
+                b.Store(to + 16);
+                d.Store(to + 32);
+                e.Store(to + 48);
+            }
+
+        for (; p < pixels; p++)
+            for (var c = 0; c < Dense.Block; c++) block[(long)p * 16 + c] = c < real ? planes[(long)c * pixels + p] : 0;
+    }
+
+    /// <summary>One block of channels of one sample, from lanes to planes.</summary>
+    public static void ToPlanes(float* block, int channels, int pixels, float* planes)
+    {
+        var real = Math.Min(channels, Dense.Block);
+        var p = 0;
+        for (; p + 4 <= pixels; p += 4)
+            for (var c = 0; c < real; c += 4)
+            {
+                var from = block + (long)p * 16 + c;
+                var (a, b, d, e) = (Vector128.Load(from), Vector128.Load(from + 16), Vector128.Load(from + 32), Vector128.Load(from + 48));
+                Transpose(ref a, ref b, ref d, ref e);
+                var to = planes + (long)c * pixels + p;
+                a.Store(to);
+                if (c + 1 < real) b.Store(to + pixels);
+                if (c + 2 < real) d.Store(to + 2L * pixels);
+                if (c + 3 < real) e.Store(to + 3L * pixels);
+            }
+
+        for (; p < pixels; p++)
+            for (var c = 0; c < real; c++) planes[(long)c * pixels + p] = block[(long)p * 16 + c];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose(ref Vector128<float> a, ref Vector128<float> b, ref Vector128<float> c, ref Vector128<float> d)
+    {
+        var (ac, bd, ac2, bd2) = (Low(a, c), Low(b, d), High(a, c), High(b, d)); // a0 c0 a1 c1, b0 d0 b1 d1, a2 c2 a3 c3, b2 d2 b3 d3
+        (a, b, c, d) = (Low(ac, bd), High(ac, bd), Low(ac2, bd2), High(ac2, bd2));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Low(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackLow(a, b) : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a, b) : Vector128.Create(a[0], b[0], a[1], b[1]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> High(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackHigh(a, b) : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
+}
