@@ -49,8 +49,8 @@ internal sealed record Case(string Name, Func<Graph> Build)
     public static readonly string[] Networks =
     [
         "alexnet", "vgg16", "googlenet", "inception_v3", "resnet18", "resnet50", "resnext50_32x4d", "densenet121", "mobilenet_v2", "shufflenet_v2_x1_0",
-        "squeezenet1_1", "xception", "mobilenet_v1", "shufflenet_v1_g3", "shufflenet_v1_g8", "se_resnet50", "igcv1_imagenet", "se_resnext50_32x4d",
-        "drn_a_50", "drn_c_26", "drn_d_22", "deformable_resnet50", "deformable_resnet50_v2", "deeplabv3_resnet50", "mobilenet_v3_large", "mobilenet_v3_small", "efficientnet_b0",
+        "squeezenet1_1", "xception", "mobilenet_v1", "shufflenet_v1_g3", "shufflenet_v1_g8", "se_resnet50", "igcv1_l100m2_imagenet", "se_resnext50_32x4d",
+        "drn_a_50", "drn_c_26", "drn_d_22", "deformable_resnet50", "deformable_v2_resnet50", "deeplabv3_resnet50", "mobilenet_v3_large", "mobilenet_v3_small", "efficientnet_b0",
     ];
 
     /// <summary>Training steps, with the batch that is timed.</summary>
