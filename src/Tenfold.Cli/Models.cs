@@ -11,20 +11,25 @@ internal static class Models
 
     public static Option<string?> Input { get; } = Options.Sizes("--input", "Size of a picture; the network's own by default");
 
+    public static Option<string?> Weights { get; } = new("--weights") { Description = "Weights for a network by name, .safetensors or .npz with the names of torchvision or timm; fresh ones by default", HelpName = "FILE" };
+
     public static Option<int?> Classes { get; } = Options.WholeOrChosen("--classes", "Classes to tell apart; the network's own by default", least: 1, most: 1_000_000);
 
     /// <summary>The network alone, for a batch of one.</summary>
     /// <exception cref="UsageException">No network and no file is meant by it.</exception>
     public static Graph OpenGraph(string nameOrFile, Shape? input = null, int? classes = null) =>
-        IsFile(nameOrFile) ? Fitted(Load(nameOrFile).Graph, nameOrFile, input, classes) : Create(nameOrFile, input, classes);
+        IsFile(nameOrFile) ? Fitted(Load(nameOrFile).Graph, input, classes) : Create(nameOrFile, input, classes);
 
-    /// <summary>The network with its numbers: the file's, or fresh ones.</summary>
+    /// <summary>The network with its numbers: the file's, those of <paramref name="weights"/>, or fresh ones.</summary>
     /// <exception cref="UsageException">No network and no file is meant by it.</exception>
-    public static Model Open(string nameOrFile, Shape? input = null, int? classes = null, ulong seed = 0)
+    /// <exception cref="MalformedFileException">The weights do not fit.</exception>
+    public static Model Open(string nameOrFile, Shape? input = null, int? classes = null, ulong seed = 0, string? weights = null)
     {
-        if (!IsFile(nameOrFile)) return new Model(Create(nameOrFile, input, classes), seed);
+        if (!IsFile(nameOrFile))
+            return weights is null ? new Model(Create(nameOrFile, input, classes), seed) : Create(nameOrFile, input, classes).Load(Existing(weights));
+        if (weights is not null) throw new UsageException($"--weights {weights}: {nameOrFile} has weights of its own");
         var model = Load(nameOrFile);
-        return new Model(Fitted(model.Graph, nameOrFile, input, classes), model.Weights)
+        return new Model(Fitted(model.Graph, input, classes), model.Weights)
         {
             Classes = model.Classes,
             Preprocessing = model.Preprocessing,
@@ -34,7 +39,7 @@ internal static class Models
 
     /// <summary>A file by its ending, by a separator in it, or because it is there; all else is a name.</summary>
     public static bool IsFile(string nameOrFile) =>
-        Path.GetExtension(nameOrFile).ToLowerInvariant() is Extension or ".onnx" or ".pt" or ".pth" || nameOrFile.AsSpan().ContainsAny('/', '\\')
+        Path.GetExtension(nameOrFile).ToLowerInvariant() is Extension or ".onnx" or ".npz" or ".pt" or ".pth" || nameOrFile.AsSpan().ContainsAny('/', '\\')
         || (File.Exists(nameOrFile) && !IsName(nameOrFile));
 
     /// <summary>3x224x224 as a shape; null for null.</summary>
@@ -60,27 +65,24 @@ internal static class Models
     public static Model LoadTrained(string file) => IsFile(file) || !IsName(file) ? Load(file)
         : throw new UsageException($"{file} is a network without trained weights; this takes a model file, such as 'tenfold train --network {file}' makes");
 
-    /// <summary>The preprocessing that a model file states; none for a file of weights alone.</summary>
-    public static Preprocessing PreprocessingOf(string path) => Safetensors.Read(path).Metadata.ContainsKey("tenfold") ? ModelFile.Load(path).Preprocessing : Preprocessing.None;
-
     /// <summary>The model in a file.</summary>
-    public static Model Load(string path)
+    public static Model Load(string path) => Path.GetExtension(Existing(path)).ToLowerInvariant() switch
     {
-        if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder, not a model file");
-        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file");
-        return Path.GetExtension(path).ToLowerInvariant() switch
-        {
-            ".pt" or ".pth" => throw new NotSupportedException($"{path}: a pickle can run code when it is opened and is not read; in Python, turn it into safetensors: "
-                + "safetensors.torch.save_file(torch.load(\"model.pth\", weights_only=True), \"model.safetensors\")"),
-            ".onnx" => throw new NotSupportedException($"{path}: this version reads no ONNX files"),
-            _ => ModelFile.Load(path),
-        };
-    }
+        ".onnx" => throw new NotSupportedException($"{path}: this version reads no ONNX files"),
+        ".pt" or ".pth" => throw new NotSupportedException($"{path}: a pickle can run code when it is opened and is not read; in Python, turn it into safetensors: "
+            + "safetensors.torch.save_file(torch.load(\"model.pth\", weights_only=True), \"model.safetensors\")"),
+        ".npz" => throw new NotSupportedException($"{path}: holds weights but no network: give them to a network by name"),
+        _ => ModelFile.Load(path),
+    };
 
-    private static Graph Fitted(Graph graph, string path, Shape? input, int? classes)
+    /// <summary>The path, if there is a file.</summary>
+    public static string Existing(string path) => Directory.Exists(path) ? throw new InvalidDataException($"{path}: is a folder, not a model file")
+        : File.Exists(path) ? path : throw new FileNotFoundException($"{path}: there is no such file");
+
+    private static Graph Fitted(Graph graph, Shape? input, int? classes)
     {
         if (classes is { } wanted && graph.Outputs[0].Shape is var output && (output.Rank < 2 || output[1] != wanted))
-            throw new UsageException($"--classes {wanted}: {path} makes {output}; the classes of a file are fixed");
+            throw new UsageException($"--classes {wanted}: the file's network makes {output}; its classes are fixed");
         return input is { } size ? graph.WithInputs([1, .. size]) : graph;
     }
 }

@@ -17,21 +17,21 @@ internal static class Options
 {
     public static Option<int> Threads() => Whole("--threads", "Threads to compute with", Environment.ProcessorCount, least: 1, most: 1024);
 
-    public static Option<ulong> Seed() => new("--seed") { Description = "Seed of weights, order and augmentation", DefaultValueFactory = _ => 0 };
+    public static Option<ulong> Seed() => new("--seed") { HelpName = "N", Description = "Seed of weights, order and augmentation", DefaultValueFactory = _ => 0 };
 
     public static Option<int> Whole(string name, string description, int preset, int least, int most = int.MaxValue) =>
-        Checked(new Option<int>(name) { Description = description, DefaultValueFactory = _ => preset }, value => value >= least && value <= most, Range(least, most));
+        Checked(new Option<int>(name) { HelpName = "N", Description = description, DefaultValueFactory = _ => preset }, value => value >= least && value <= most, Range(least, most));
 
     public static Option<double> Number(string name, string description, double preset, double least, double most = double.MaxValue) =>
-        Checked(new Option<double>(name) { Description = description, DefaultValueFactory = _ => preset }, value => value >= least && value <= most, Range(least, most));
+        Checked(new Option<double>(name) { HelpName = "X", Description = description, DefaultValueFactory = _ => preset }, value => value >= least && value <= most, Range(least, most));
 
     /// <summary>A number that the command chooses itself when it is not given.</summary>
     public static Option<int?> WholeOrChosen(string name, string description, int least, int most = int.MaxValue) =>
-        Checked(new Option<int?>(name) { Description = description }, value => value is null || (value >= least && value <= most), Range(least, most));
+        Checked(new Option<int?>(name) { HelpName = "N", Description = description }, value => value is null || (value >= least && value <= most), Range(least, most));
 
     /// <summary>A number that the command chooses itself when it is not given.</summary>
     public static Option<double?> NumberOrChosen(string name, string description, double least, double most = double.MaxValue) =>
-        Checked(new Option<double?>(name) { Description = description }, value => value is null || (value >= least && value <= most), Range(least, most));
+        Checked(new Option<double?>(name) { HelpName = "X", Description = description }, value => value is null || (value >= least && value <= most), Range(least, most));
 
     /// <summary>One of a few words.</summary>
     public static Option<string> Choice(string name, string description, string preset, params string[] words)

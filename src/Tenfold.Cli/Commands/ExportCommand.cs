@@ -17,6 +17,7 @@ internal sealed class ExportCommand : ToolCommand
         Add(_output);
         Add(Models.Input);
         Add(Models.Classes);
+        Add(Models.Weights);
         Add(_opset);
         Add(_fold);
         Add(_batch);
@@ -29,7 +30,7 @@ internal sealed class ExportCommand : ToolCommand
     {
         var path = given.GetRequiredValue(_output);
         if (!Path.GetExtension(path).Equals(".onnx", StringComparison.OrdinalIgnoreCase)) throw new UsageException($"OUT is {path}; it must end in .onnx");
-        var model = Models.Open(given.GetRequiredValue(Models.Argument), Models.ParseSizes(given.GetValue(Models.Input)), given.GetValue(Models.Classes), given.GetValue(_seed));
+        var model = Models.Open(given.GetRequiredValue(Models.Argument), Models.ParseSizes(given.GetValue(Models.Input)), given.GetValue(Models.Classes), given.GetValue(_seed), given.GetValue(Models.Weights));
         var batch = given.GetValue(_batch);
         if (batch is { } size) model = new Model(model.Graph.WithBatch(size), model.Weights) { Classes = model.Classes, Preprocessing = model.Preprocessing, Provenance = model.Provenance };
         OnnxFile.Save(model, path, new OnnxOptions { Opset = given.GetValue(_opset), FoldBatchNorm = given.GetValue(_fold), DynamicBatch = batch is null });

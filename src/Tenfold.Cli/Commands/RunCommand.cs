@@ -8,7 +8,6 @@ internal sealed class RunCommand : ToolCommand
 {
     private readonly Option<string[]> _inputs = new("--input") { Description = "NumPy array to run on, [batch, channels, height, width]; one for each input of the network", HelpName = "X.npy", Required = true, AllowMultipleArgumentsPerToken = true };
     private readonly Option<string[]> _outputs = new("--output") { Description = "Where the outputs go, as NumPy arrays; one for each output wanted, in their order", HelpName = "Y.npy", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
-    private readonly Option<string?> _weights = new("--weights") { Description = "Weights for a network of the zoo, by the names of its parameters", HelpName = "W.safetensors" };
     private readonly Option<bool> _reference = new("--reference") { Description = "Run each operation's definition, slow and obvious, in place of the compiled network" };
     private readonly Option<int> _threads = Cli.Options.Threads();
     private readonly Option<ulong> _seed = Cli.Options.Seed();
@@ -18,7 +17,7 @@ internal sealed class RunCommand : ToolCommand
         Add(Models.Argument);
         Add(_inputs);
         Add(_outputs);
-        Add(_weights);
+        Add(Models.Weights);
         Add(Models.Classes);
         Add(_reference);
         Add(_threads);
@@ -34,8 +33,7 @@ internal sealed class RunCommand : ToolCommand
         var (paths, targets, nameOrFile) = (given.GetRequiredValue(_inputs), given.GetValue(_outputs) ?? [], given.GetRequiredValue(Models.Argument));
         var inputs = Array.ConvertAll(paths, NpyFile.Read);
         var picture = inputs[0].Shape is { Rank: 4 } shape && !Models.IsFile(nameOrFile) ? Shape.Of(shape.AsSpan()[1..]) : (Shape?)null; // a network of the zoo is built for it
-        var model = Models.Open(nameOrFile, picture, given.GetValue(Models.Classes), given.GetValue(_seed));
-        if (given.GetValue(_weights) is { } weights) model = new Model(model.Graph, Safetensors.Read(weights).Tensors);
+        var model = Models.Open(nameOrFile, picture, given.GetValue(Models.Classes), given.GetValue(_seed), given.GetValue(Models.Weights));
         if (inputs.Length != model.Graph.Inputs.Count) throw new UsageException($"--input: {inputs.Length} given; {model.Graph.Name} takes {model.Graph.Inputs.Count}");
         if (targets.Length > model.Graph.Outputs.Count) throw new UsageException($"--output: {targets.Length} given; {model.Graph.Name} has {model.Graph.Outputs.Count}");
 

@@ -8,7 +8,8 @@ internal sealed class TrainCommand : ToolCommand
 {
     private readonly Argument<string?> _data = new("DATA") { Description = $"{DataSource.Description}; {DataSource.Embedded} by default", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string?> _network = new("--network") { Description = "A network of the zoo", HelpName = "NAME" };
-    private readonly Option<string?> _from = new("--from") { Description = "Go on from a trained model's weights; with --network, from weights of that network, whose last layer may be for other classes", HelpName = "FILE" };
+    private readonly Option<string?> _from = new("--from") { Description = "Begin with the weights of a trained model, or with --network of a file of weights; the last layer is new when the classes are others", HelpName = "FILE" };
+    private readonly Option<string[]> _freeze = new("--freeze") { Description = "Keep the weights whose names match as they are, such as 'layer1.*'; may be given several times", HelpName = "PATTERN", DefaultValueFactory = _ => [] };
     private readonly Option<string?> _output = new("--output") { Description = "Folder for the model, checkpoints, log and plot; runs/NETWORK-DATA by default", HelpName = "FOLDER" };
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on from the newest checkpoint, to the same bits as without the stop" };
     private readonly Option<bool> _overwrite = new("--overwrite") { Description = "Remove what an earlier training left in the folder" };
@@ -18,7 +19,7 @@ internal sealed class TrainCommand : ToolCommand
     public TrainCommand() : base("train", "Train a network on a data set, and keep the model, checkpoints, a log and a plot")
     {
         Add(_data);
-        foreach (var option in (Option[])[_network, _from, Models.Input, _output, _resume, _overwrite, .. Recipe.Options, _checkpointSteps, _logSteps, .. DataSource.Options]) Add(option);
+        foreach (var option in (Option[])[_network, _from, _freeze, Models.Input, _output, _resume, _overwrite, .. Recipe.Options, _checkpointSteps, _logSteps, .. DataSource.Options]) Add(option);
     }
 
     public override string[] Examples =>
@@ -26,7 +27,7 @@ internal sealed class TrainCommand : ToolCommand
         "tenfold train --network resnet20 --epochs 3",
         "tenfold train cifar10 --network resnet20",
         "tenfold train photos/ --network resnet18 --input 3x64x64 --patience 5 --broken skip",
-        "tenfold train photos/ --from runs/resnet18-photos/model.safetensors --rate 0.01 --output runs/again",
+        "tenfold train photos/ --network resnet18 --from resnet18-imagenet.safetensors --freeze layer1.* --rate 0.01",
         "tenfold train cifar10 --network resnet20 --resume",
     ];
 
@@ -41,7 +42,9 @@ internal sealed class TrainCommand : ToolCommand
         var dataName = given.GetValue(_data);
         var data = DataSource.Open(dataName, sample, given, screen, stop, Recipe.Seed(given));
         var (options, train) = Recipe.For(data, given);
-        var model = started is not null ? Continued(started, data.Train) : Fresh(network!, data.Train, Recipe.Seed(given), screen, given.GetValue(_from));
+        var graph = network is not null ? Network.Create(network.Name, data.Train.Classes.Count, data.Train.Shape)
+            : Continued(started!, data.Train);
+        var model = given.GetValue(_from) is { } weights ? Transferred(graph, weights, screen, options.Seed) : new Model(graph, options.Seed);
         var folder = given.GetValue(_output) ?? Path.Combine("runs", $"{model.Graph.Name}-{ShortName(dataName ?? DataSource.Embedded)}");
         var files = new RunFiles(folder);
         files.Prepare(given.GetValue(_resume), given.GetValue(_overwrite));
@@ -51,6 +54,7 @@ internal sealed class TrainCommand : ToolCommand
         screen.Note($"training  {Recipe.Describe(options, given)}; {options.Threads} threads");
         var result = model.Fit(train, options with
         {
+            Frozen = given.GetRequiredValue(_freeze),
             Checkpoints = files.Checkpoints,
             CheckpointSteps = given.GetValue(_checkpointSteps),
             Log = files.Log,
@@ -71,7 +75,7 @@ internal sealed class TrainCommand : ToolCommand
             Classes = result.Model.Classes,
             Preprocessing = result.Model.Preprocessing,
             Provenance = Provenance(Recipe.Describe(options, given), result, evaluation, DataSource.Provenance(data, given, options.Seed)),
-        };
+        }.WithoutHeads();
         ModelFile.Save(trained, files.Model);
         var plot = TrainingPlot.Of($"{model.Graph.Name} on {data.Train.Name}", new TrainingCurve(
             model.Graph.Name, [.. result.History.Select(epoch => new ComparePoint(epoch.Epoch, epoch.Seconds, epoch.Loss, epoch.ValidationAccuracy ?? epoch.Accuracy))]));
@@ -96,37 +100,21 @@ internal sealed class TrainCommand : ToolCommand
     public static string Time(double seconds) => seconds < 100 ? string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0} s")
         : TimeSpan.FromSeconds(seconds) is { TotalHours: var hours } time && hours >= 1 ? $"{(int)hours} h {time.Minutes} min" : $"{time.Minutes} min {time.Seconds} s";
 
-    private static Model Fresh(Network network, Dataset data, ulong seed, Screen screen, string? weights)
-    {
-        var model = new Model(Network.Create(network.Name, data.Classes.Count, data.Shape), seed);
-        return weights is null ? model : Transferred(model, weights, screen);
-    }
+    private static Graph Continued(Model model, Dataset data) => model.Graph.WithInputs([1, .. data.Shape]).WithClasses(data.Classes.Count);
 
-    // The same network on other samples of the same classes.
-    private static Model Continued(Model model, Dataset data)
+    // All weights by their names; only the layers that tell classes apart may be of another size, and then start anew.
+    private static Model Transferred(Graph graph, string path, Screen screen, ulong seed)
     {
-        if (model.Classes.Count > 0 && !model.Classes.SequenceEqual(data.Classes))
-            throw new DataException($"{data.Name}: its classes are not those of the model: {string.Join(", ", data.Classes.Take(5))}... in place of {string.Join(", ", model.Classes.Take(5))}...; with --network NAME beside --from, only the last layer is new");
-        return model;
-    }
+        var model = graph.LoadMatching(Models.Existing(path), out var report, seed);
+        var other = graph.WithClasses(graph.Outputs[0].Channels + 1);
+        var heads = graph.Parameters.Where(pair => other.Parameters[pair.Key].Shape != pair.Value.Shape).Select(pair => $"{pair.Key} (").ToArray();
+        if (report.Missing.Count + report.Unexpected.Count > 0 || !report.Mismatched.All(fault => heads.Any(fault.StartsWith)))
+            throw new WeightMismatchException($"{path}: does not fit {graph.Name}; {report}", report);
 
-    // All weights of the same names; the last layer may have another number of classes and then starts anew.
-    private static Model Transferred(Model model, string path, Screen screen)
-    {
-        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file");
-        var (given, _) = Safetensors.Read(path);
-        var head = model.Graph.Output.Inputs.Where(input => input.Op is Parameter).Select(model.Graph.NameOf).ToHashSet();
-        var (weights, anew) = (model.Weights.Clone(), new List<string>());
-        foreach (var name in model.Weights.Names)
-        {
-            var other = given.TryGet(name, out var tensor) ? tensor : null;
-            if (other is not null && other.Shape == weights[name].Shape) weights[name] = other.Clone();
-            else if (head.Contains(name)) anew.Add(name);
-            else throw new ArgumentException($"{path}: does not hold the weights of {model.Graph.Name}: {name} is {(other is null ? "missing" : $"{other.Shape}, not {weights[name].Shape}")}");
-        }
-
-        screen.Note($"weights   {path}{(anew.Count > 0 ? $"; new: {string.Join(", ", anew)}" : "")}");
-        return new Model(model.Graph, weights) { Preprocessing = Models.PreprocessingOf(path) };
+        screen.Note($"weights   {path}{(report.Fits ? "" : $"; new: {string.Join(", ", report.Mismatched)}")}");
+        return Path.GetExtension(path) == Models.Extension && Safetensors.Read(path).Metadata.ContainsKey("tenfold")
+            ? new Model(graph, model.Weights) { Preprocessing = ModelFile.Load(path).Preprocessing }
+            : model;
     }
 
     private static string End(TrainingEnd end) => end switch

@@ -38,7 +38,7 @@ public static class Datasets
 
         var target = Path.Combine(UserFolder, known.Name);
         var places = string.Join(", ", Places(known, options.Folder).Distinct());
-        var advice = $"put its files ({string.Join(", ", known.Files.Select(file => file.Name))}) into one of these, or name the folder that holds them{(known.Hint == "" ? "" : $"; {known.Hint}")}";
+        var advice = $"put its files ({string.Join(", ", known.Files.SelectMany(file => file.Members.Length > 0 ? file.Members.Select(member => member.Name) : [file.Name]))}) into one of these, or name the folder that holds them{(known.Hint == "" ? "" : $"; {known.Hint}")}";
         if (!options.Download) throw new DataException($"{known.Name}: was not found in {places}; {advice}");
         try
         {

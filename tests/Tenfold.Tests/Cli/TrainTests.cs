@@ -86,14 +86,21 @@ public sealed class TrainTests : IDisposable
         Put("two/cat/2.png", 9, 9, (_, _) => Grey(9));
         Put("two/dog/1.png", 9, 9, (_, _) => Grey(200));
         Put("two/dog/2.png", 9, 9, (_, _) => Grey(200));
-        Fails(CommandLine.Run("train", At("two"), "--from", Trained, "--output", At("out2")), 1, "its classes are not those of the model");
-        var run = CommandLine.Run("train", At("two"), "--network", "resnet20", "--input", "1x8x8", "--from", Trained, "--epochs", "1", "--rate", "0", "--decay", "0", "--output", At("out2"));
-        Assert.True(run.Code == 0, run.Error);
-        Assert.Contains("new: fc.weight, fc.bias", run.Error);
-        var (before, after) = (ModelFile.Load(Trained), ModelFile.Load(Path.Combine(At("out2"), "model.safetensors")));
-        Assert.Equal(before.Weights["layer2.0.conv1.weight"].Span.ToArray(), after.Weights["layer2.0.conv1.weight"].Span.ToArray());
-        Assert.Equal(before.Preprocessing.Mean, after.Preprocessing.Mean);
-        Fails(CommandLine.Run("train", At("two"), "--network", "resnet32", "--input", "1x8x8", "--from", Trained, "--output", At("out3")), 1, "does not hold the weights of resnet32: layer1.3.conv1.weight is missing");
+        string[] line = ["train", At("two"), "--input", "1x8x8", "--epochs", "1", "--from", Trained];
+        foreach (var (output, options) in new[] { ("out2", (string[])["--network", "resnet20", "--freeze", "layer2.*"]), ("out3", ["--freeze", "layer2.*", "--freeze", "conv1.*"]) })
+        {
+            var run = CommandLine.Run([.. line, "--output", At(output), .. options]);
+            Assert.True(run.Code == 0, run.Error);
+            Assert.Contains("new: fc.weight (3x64, not 2x64), fc.bias (3, not 2)", run.Error);
+            var (before, after) = (ModelFile.Load(Trained), ModelFile.Load(Path.Combine(At(output), "model.safetensors")));
+            Assert.Equal(before.Weights["layer2.0.conv1.weight"].Span.ToArray(), after.Weights["layer2.0.conv1.weight"].Span.ToArray());
+            Assert.NotEqual(before.Weights["layer1.0.conv1.weight"].Span.ToArray(), after.Weights["layer1.0.conv1.weight"].Span.ToArray());
+            Assert.Equal(before.Preprocessing.Mean, after.Preprocessing.Mean);
+            Assert.Equal(["cat", "dog"], after.Classes);
+        }
+
+        Fails(CommandLine.Run([.. line, "--freeze", "nothing.*", "--output", At("out4")]), 1, "no parameter of resnet20 is called nothing.*");
+        Fails(CommandLine.Run([.. line, "--network", "resnet32", "--output", At("out4")]), 1, "does not fit resnet32; missing: layer1.3.conv1.weight");
     }
 
     [Fact]

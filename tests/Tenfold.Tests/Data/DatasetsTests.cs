@@ -62,7 +62,7 @@ public sealed class DatasetsTests : IDisposable
         Assert.Equal("the embedded part of Fashion-MNIST", Datasets.Open("cifar100", new DataOptions { Fallback = () => FashionMnist.Embedded }).Source);
         var message = Assert.Throws<DataException>(() => Datasets.Open("cifar100", new DataOptions { Folder = _folder.FullName, Download = false })).Message;
         Assert.Contains(_folder.FullName, message);
-        Assert.Contains("cifar-100-binary.tar.gz", message);
+        Assert.Contains("put its files (train.bin, test.bin)", message);
     }
 
     private string PathOf(string name) => Path.Combine(_folder.FullName, name);
