@@ -6,7 +6,7 @@ namespace Tenfold.Cli;
 /// <summary><c>tenfold predict</c>: what a model sees in pictures.</summary>
 internal sealed class PredictCommand : ToolCommand
 {
-    private readonly Argument<string> _model = new("MODEL") { Description = "A model file (.safetensors)" };
+    private readonly Argument<string> _model = new("MODEL") { Description = "A model file (.safetensors), or a network by name with --weights" };
     private readonly Argument<string[]> _images = new("IMAGE") { Description = "Pictures (PNG, JPEG, WebP, BMP, GIF), folders of them, or patterns such as photos/*.jpg", Arity = ArgumentArity.OneOrMore };
     private readonly Option<int> _top = Cli.Options.Whole("--top", "How many classes to name", 5, 1, 1000);
     private readonly Option<int> _threads = Cli.Options.Threads();
@@ -15,15 +15,17 @@ internal sealed class PredictCommand : ToolCommand
     {
         Add(_model);
         Add(_images);
+        Add(Models.Weights);
         Add(_top);
         Add(_threads);
     }
 
-    public override string[] Examples => ["tenfold predict model.safetensors photo.jpg", "tenfold predict model.safetensors photos/ --top 1 --json"];
+    public override string[] Examples => ["tenfold predict model.safetensors photo.jpg", "tenfold predict model.safetensors photos/ --top 1 --json", "tenfold predict resnet50 photo.jpg --weights resnet50.safetensors"];
 
     public override int Run(ParseResult given, Screen screen, CancellationToken stop)
     {
-        var model = Models.LoadTrained(given.GetRequiredValue(_model));
+        var name = given.GetRequiredValue(_model);
+        var model = (given.GetValue(Models.Weights) is { } weights ? Models.Open(name, weights: weights) : Models.LoadTrained(name)).WithoutHeads();
         var input = model.Graph.Inputs[0].Shape;
         var output = model.Graph.Outputs[0].Shape;
         var classes = (int)(output.Count / output[0]);

@@ -42,6 +42,25 @@ public class RunningTests
         Assert.Equal(Reference.Run(model.Graph.WithInputs(input.Shape), model.Weights, input)[0].Span.ToArray(), NpyFile.Read(z).Span.ToArray());
     }
 
+    [Fact]
+    public void Predict_prepares_a_picture_as_the_published_weights_of_a_network_want_it()
+    {
+        using var folder = new TemporaryFolder();
+        string weights = Path.Combine(folder.Path, "squeezenet.npz"), file = Path.Combine(folder.Path, "x.png");
+        var model = new Model(Network.Create("squeezenet1_1"), seed: 3);
+        model.SaveWeights(weights);
+        var pixels = new byte[3 * 300 * 260];
+        for (var i = 0; i < pixels.Length; i++) pixels[i] = (byte)(i * i / 977);
+        var picture = new Picture([3, 300, 260], pixels);
+        picture.Save(file);
+
+        // The shorter side becomes 256, of which the middle 224 is seen.
+        var scores = model.Compile().Run(picture.Cover(256).Crop(224).ToTensor(model.Graph.Inputs[0].Shape, Preprocessing.ImageNet with { Share = 1 })).Span.ToArray();
+        var top = CommandLine.Run("predict", "squeezenet1_1", file, "--weights", weights, "--top", "1", "--json").Json[0].GetProperty("top")[0];
+        Assert.Equal($"{Array.IndexOf(scores, scores.Max())}", top.GetProperty("label").GetString());
+        Assert.Equal(Math.Exp(scores.Max()) / scores.Sum(score => Math.Exp(score)), top.GetProperty("probability").GetDouble(), 1e-6);
+    }
+
     [Theory]
     [InlineData("run resnet20", 2, "--input")]
     [InlineData("run resnet20 --input nowhere.npy", 1, "nowhere.npy")]
