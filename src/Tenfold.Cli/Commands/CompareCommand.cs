@@ -78,16 +78,24 @@ internal sealed class CompareCommand : ToolCommand
         var front = result.Front;
         foreach (var row in result.Sorted(order))
         {
-            if (row.Failed) table.AddRow(Cells(row.Operation, $"{row.Parameters:N0}", $"{row.Macs:N0}", "", "", "", "", result.Describe(row)));
+            if (row.Failed) table.AddRow(Cells(row.Operation, $"{row.Parameters:N0}", $"{row.Macs:N0}", "", "", "", "", "failed"));
             else
                 table.AddRow(Cells(row.Operation, $"{row.Parameters:N0}", $"{row.Macs:N0}", $"{row.LatencyMs.Value:0.000} ± {row.LatencyMs.Spread:0.000}", $"{100 * row.Accuracy.Value:0.00} ± {100 * row.Accuracy.Spread:0.00}",
-                    $"{row.Runs.Average(run => run.Epochs):0.0}", front.Contains(row) ? "●" : "", result.Describe(row)));
+                    $"{row.Runs.Average(run => run.Epochs):0.0}", front.Contains(row) ? "●" : "", Verdict(row)));
         }
 
         screen.Draw(table);
         screen.Line("● on the Pareto front: nothing here is both faster and more accurate. ± spread: over seeds, at least the test set's sampling error.");
         screen.Line();
         screen.Line(result.Conclusion);
+
+        // A word, for a terminal is narrow; the report has the sentence.
+        string Verdict(CompareRow row) => row == result.Baseline ? "" : result.Judge(row) switch
+        {
+            Tenfold.Verdict.Better => "more accurate",
+            Tenfold.Verdict.Worse => "less accurate",
+            _ => "no difference shown",
+        };
 
         static IRenderable[] Cells(params string[] cells) => [.. cells.Select(cell => new Text(cell))];
     }

@@ -32,6 +32,7 @@ public static class ComparePage
         .name{font-weight:600;white-space:nowrap}
         .front .name{color:var(--blue)}
         .dot{color:var(--blue)}
+        .held{white-space:nowrap}
         .failed td{color:var(--muted)}
         .failed .why{color:var(--vermilion)}
         .meter{height:4px;background:var(--veil);border-radius:2px;margin-top:.3rem;min-width:110px}
@@ -63,7 +64,7 @@ public static class ComparePage
             <body>
             <main>
             <h1>{Escaped.Text(title)}</h1>
-            <p class="sub">{result.Rows.Count} small networks of equal work, one operation changed in each, trained for the same time and measured on this machine</p>
+            <p class="sub">{result.Rows.Count} small networks of equal size, one operation changed in each, trained for the same time and measured on this machine</p>
             <p class="lead">{Escaped.Text(result.Conclusion)}</p>
 
             """);
@@ -133,7 +134,7 @@ public static class ComparePage
     {
         page.Append("<h2>What was changed, and why it is fair</h2>\n<div class=\"wide\"><table>\n<tr><th>operation</th><th>the one change</th><th>held equal</th></tr>\n");
         foreach (var row in result.Rows)
-            page.Append($"<tr><td class=\"name\">{Escaped.Text(row.Operation)}</td><td>{Escaped.Text(row.Change)}<br><small>{Escaped.Text(row.Paper)}</small></td><td>{Escaped.Text(row.Fairness)}</td></tr>\n");
+            page.Append($"<tr><td class=\"name\">{Escaped.Text(row.Operation)}</td><td>{Escaped.Text(row.Change)}<br><small>{Escaped.Text(row.Paper)}</small></td><td class=\"held\">{Escaped.Text(row.Fairness).Replace("; ", "<br>")}</td></tr>\n");
         page.Append("</table></div>\n");
     }
 
@@ -141,8 +142,8 @@ public static class ComparePage
     {
         page.Append(CultureInfo.InvariantCulture, $"""
             <h2>How it was measured</h2>
-            <p>All networks are one skeleton: a stem that brings the picture down to at most 16x16 places, two units, half the map and twice the channels, two more units, global average pooling, a linear layer.
-            A variant replaces the units. Its channels are then chosen so that one picture costs as many multiply-adds as in the baseline, within {100 * Variant.Tolerance:0} %: what remains of a difference in latency is what counting multiply-adds does not tell.</p>
+            <p>All networks are one skeleton: a stem that brings the picture down to at most 16x16 places, two units, half the map and about twice the channels, two more units, global average pooling, a linear layer.
+            A variant replaces the units. Its channels are then chosen so that one picture costs as many multiply-adds as in the baseline, within {100 * Variant.Tolerance:0} %: what remains of a difference in latency is what counting multiply-adds does not tell. Where most weights cost no multiply-adds, parameters are held equal instead; the table above says so.</p>
             <p>Each was trained for {result.Budget.SecondsEach:0.#} s of wall time, evaluation included, with the same recipe on {result.Budget.Threads} threads: a faster variant sees more epochs, as it would for its user. Accuracy is that of the last weights on test pictures that took no part in training.
             Latency is one picture at a time, round and round over all variants before training.</p>
             <dl>

@@ -5,13 +5,14 @@ public static class TradeOffPlot
 {
     private const double Width = 960, Height = 600, Left = 76, Right = 930, Top = 112, Bottom = 530;
 
-    /// <param name="logarithmic">Latency on a logarithmic axis: for variants that differ by factors.</param>
-    public static Plot Of(CompareResult result, bool logarithmic = false)
+    /// <param name="logarithmic">Latency on a logarithmic axis; by default where the slowest takes more than six times as long as the fastest.</param>
+    public static Plot Of(CompareResult result, bool? logarithmic = null)
     {
         var plot = new Plot($"Test accuracy against latency on {result.Data}: {result.Conclusion}", Width, Height);
         CompareRow[] rows = [.. result.Rows.Where(row => !row.Failed && double.IsFinite(row.LatencyMs.Value))];
         CompareRow[] front = [.. result.Front];
-        var x = new Axis(rows.SelectMany(row => Ends(row.LatencyMs)), Left, Right, logarithmic, least: logarithmic ? null : 0);
+        var log = logarithmic ?? (rows.Length > 0 && rows.Min(row => row.LatencyMs.Value) is > 0 and var fastest && rows.Max(row => row.LatencyMs.Value) > 6 * fastest);
+        var x = new Axis(rows.SelectMany(row => Ends(row.LatencyMs)), Left, Right, log, least: log ? null : 0);
         var y = new Axis(rows.SelectMany(row => Ends(row.Accuracy)), Bottom, Top, margin: 0.08, least: 0, most: 1);
 
         Head(plot, result, rows.Length);
@@ -36,7 +37,7 @@ public static class TradeOffPlot
             var (lower, upper) = (y.Place(Math.Max(0, row.Accuracy.Value - row.Accuracy.Spread)), y.Place(Math.Min(1, row.Accuracy.Value + row.Accuracy.Spread)));
             if (lower - upper > 3) plot.Line(ink, 1.2, [(point.X, lower), (point.X, upper)], opacity: 0.55);
             var least = row.LatencyMs.Value - row.LatencyMs.Spread;
-            var (faster, slower) = (logarithmic && least <= 0 ? Left : Math.Max(Left, x.Place(least)), x.Place(row.LatencyMs.Value + row.LatencyMs.Spread));
+            var (faster, slower) = (log && least <= 0 ? Left : Math.Max(Left, x.Place(least)), x.Place(row.LatencyMs.Value + row.LatencyMs.Spread));
             if (slower - faster > 3) plot.Line(ink, 1.2, [(faster, point.Y), (slower, point.Y)], opacity: 0.55);
             avoid.Add((new(point.X - 2, upper, point.X + 2, lower), 25));
             avoid.Add((new(faster, point.Y - 2, slower, point.Y + 2), 25));

@@ -102,7 +102,7 @@ public sealed record CompareResult
         var latency = Ranking.Judge(row.LatencyMs, baseline.LatencyMs) switch
         {
             Verdict.Better => $"{row.LatencyMs.Value / baseline.LatencyMs.Value:0.00} times its latency",
-            Verdict.Worse => $"{baseline.LatencyMs.Value / row.LatencyMs.Value:0.0} times as fast",
+            Verdict.Worse => $"{baseline.LatencyMs.Value / row.LatencyMs.Value:0.00} times as fast",
             _ => "as fast within the spread",
         };
         return $"{accuracy}; {latency}";

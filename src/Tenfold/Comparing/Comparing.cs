@@ -134,7 +134,7 @@ internal sealed class Comparing
         try
         {
             var graph = variant.Build(input, classes);
-            return new Entry(variant, graph, Fairness(graph, Variant.Baseline.Build(input, classes)));
+            return new Entry(variant, graph, Fairness(variant, graph, Variant.Baseline.Build(input, classes)));
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -142,12 +142,13 @@ internal sealed class Comparing
         }
     }
 
-    private static string Fairness(Graph graph, Graph baseline)
+    private static string Fairness(Variant variant, Graph graph, Graph baseline)
     {
         var (cost, other) = (graph.Cost, baseline.Cost);
-        if (graph.Name == baseline.Name) return "what the others are measured against";
+        if (variant == Variant.Baseline) return "what the others are measured against";
         return cost.Macs == other.Macs && cost.Parameters == other.Parameters
             ? "equal MACs and parameters"
+            : variant.EqualParameters ? $"equal parameters: {Percent(cost.Parameters, other.Parameters)}; MACs {Percent(cost.Macs, other.Macs)}"
             : $"equal MACs: {Percent(cost.Macs, other.Macs)}; parameters {Percent(cost.Parameters, other.Parameters)}";
 
         static string Percent(long value, long of) => value == of ? "the same" : FormattableString.Invariant($"{100.0 * value / of - 100:+0.0;-0.0;±0.0} %");

@@ -3,8 +3,8 @@ namespace Tenfold;
 /// <summary>A small network for any pictures, in which one operation differs from the baseline; everything else is equal, and so is the work.</summary>
 /// <remarks>
 /// <para>All are one skeleton: a stem brings the picture down to at most 16x16 places; a 1x1 convolution and two units stand there; the map is
-/// halved, the channels about doubled by a 1x1 convolution, two more units; global average pooling and a linear layer. A variant replaces the units. Its channels are then chosen so that
-/// one picture costs as many multiply-adds as in the baseline, within <see cref="Tolerance"/>. So a difference in accuracy is due to the
+/// halved, the channels about doubled by a 1x1 convolution, two more units; global average pooling and a linear layer. A variant replaces the units. Its channels are then
+/// chosen so that one picture costs as many multiply-adds as in the baseline, within <see cref="Tolerance"/>; or, where most weights cost none, so that there are as many parameters. So a difference in accuracy is due to the
 /// operation, and one in latency is what counting multiply-adds does not tell.</para>
 /// </remarks>
 /// <param name="Operation">Its name in tables.</param>
@@ -13,7 +13,7 @@ namespace Tenfold;
 /// <param name="Unit">From a map to one of the same shape; the second argument is the stage, 0 or 1.</param>
 public sealed record Variant(string Operation, string Change, string Paper, Func<Node, int, Node> Unit)
 {
-    /// <summary>The largest relative difference in multiply-adds to the baseline.</summary>
+    /// <summary>The largest relative difference to the baseline in what is held equal.</summary>
     public const double Tolerance = 0.03;
 
     private const int Groups = 4;
@@ -25,6 +25,9 @@ public sealed record Variant(string Operation, string Change, string Paper, Func
 
     /// <summary>What the number of channels is a multiple of.</summary>
     public int Step { get; init; } = 1;
+
+    /// <summary>Whether parameters are held equal, not multiply-adds.</summary>
+    public bool EqualParameters { get; init; }
 
     public static Variant Baseline { get; } = new("baseline", "each unit is two stacked 3x3 convolutions, each with batch norm and ReLU",
         "Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition, 2015",
@@ -69,7 +72,7 @@ public sealed record Variant(string Operation, string Change, string Paper, Func
             (x, _) => x.WeightedResidual(y => Plain(y).ConvBn(y.Channels, kernel: 3), Skip.PerChannel()).Relu()),
         new("combined", "each 3x3 becomes a bottleneck of grouped 1x1, shuffle, depthwise 3x3 and grouped 1x1, with squeeze-and-excitation and a skip connection",
             "Zhang, Zhou, Lin, Sun: ShuffleNet, 2018, section 4.4, with Hu, Shen, Sun, 2018",
-            (x, _) => Twice(x, y => y.Combined(y.Channels, Groups, reduction: 4))) { Step = Groups },
+            (x, _) => Twice(x, y => y.Combined(y.Channels, Groups, reduction: 4))) { Step = Groups, EqualParameters = true },
     ];
 
     /// <summary>The variant of this name.</summary>
@@ -77,7 +80,7 @@ public sealed record Variant(string Operation, string Change, string Paper, Func
     public static Variant Named(string operation) => All.FirstOrDefault(variant => variant.Operation.Equals(operation, StringComparison.OrdinalIgnoreCase))
         ?? throw new ArgumentException($"there is no variant {operation}; there are {string.Join(", ", All.Select(variant => variant.Operation))}", nameof(operation));
 
-    /// <summary>The network, with channels for as many multiply-adds as the baseline's, within <see cref="Tolerance"/>.</summary>
+    /// <summary>The network, with channels for as many multiply-adds (or parameters) as the baseline's, within <see cref="Tolerance"/>.</summary>
     /// <param name="input">One picture: [channels, height, width].</param>
     /// <exception cref="ShapeException">The input is no picture, or there are no classes.</exception>
     public Graph Build(Shape input, int classes)
@@ -85,7 +88,7 @@ public sealed record Variant(string Operation, string Change, string Paper, Func
         if (input.Rank != 3) throw new ShapeException($"{Operation}: a picture is channels x height x width, not {input}");
         if (classes < 1) throw new ShapeException($"{Operation}: {classes} classes; at least 1");
         if (this == Baseline) return Build(input, classes, BaselineWidth, 2 * BaselineWidth);
-        var wanted = Baseline.Build(input, classes).Cost.Macs;
+        var wanted = Held(Baseline.Build(input, classes));
 
         // Kernels work on blocks of 16 channels, so the roundest numbers within the tolerance are taken; of these the ones nearest to doubling.
         var all = new List<Candidate>();
@@ -99,17 +102,20 @@ public sealed record Variant(string Operation, string Change, string Paper, Func
         return all.MinBy(each => each.Error)!.Graph;
     }
 
+    /// <summary>The number that is held equal.</summary>
+    public long Held(Graph graph) => EqualParameters ? graph.Cost.Parameters : graph.Cost.Macs;
+
     // For each width of the first stage the two of the second, from 1.5 to 2.5 times as many, between which the wanted cost lies.
     private IEnumerable<Candidate> Candidates(Shape input, int classes, long wanted, int step)
     {
         for (var first = Math.Max(step, LeastWidth); ; first += step)
         {
             var (low, high) = ((3 * first / 2 + step - 1) / step, 5 * first / 2 / step); // in steps
-            if (Build(input, classes, first, low * step).Cost.Macs > wanted * (1 + Tolerance)) yield break;
+            if (Held(Build(input, classes, first, low * step)) > wanted * (1 + Tolerance)) yield break;
             while (high - low > 1)
             {
                 var middle = (low + high) / 2;
-                if (Build(input, classes, first, middle * step).Cost.Macs <= wanted) low = middle;
+                if (Held(Build(input, classes, first, middle * step)) <= wanted) low = middle;
                 else high = middle;
             }
 
@@ -119,7 +125,7 @@ public sealed record Variant(string Operation, string Change, string Paper, Func
             Candidate Candidate(int steps)
             {
                 var graph = Build(input, classes, first, steps * step);
-                return new Candidate(graph, first, steps * step, Math.Abs((double)graph.Cost.Macs / wanted - 1));
+                return new Candidate(graph, first, steps * step, Math.Abs((double)Held(graph) / wanted - 1));
             }
         }
     }

@@ -75,7 +75,7 @@ public class ComparingTests
             CompareResultTests.Row("baseline", 1, 2000, 0.88), CompareResultTests.Row("near", 2, 2000, 0.885), CompareResultTests.Row("better", 0.5, 2000, 0.92), CompareResultTests.Row("worse", 1.01, 2000, 0.7));
         Assert.Equal("", result.Describe(result.Rows[0]));
         Assert.Equal("no difference in accuracy shown (+0.5 points, spread 1.4); 2.00 times its latency", result.Describe(result.Rows[1]));
-        Assert.Equal("more accurate than baseline by 4.0 points (spread 1.3); 2.0 times as fast", result.Describe(result.Rows[2]));
+        Assert.Equal("more accurate than baseline by 4.0 points (spread 1.3); 2.00 times as fast", result.Describe(result.Rows[2]));
         Assert.Equal("less accurate than baseline by 18.0 points (spread 1.8); as fast within the spread", result.Describe(result.Rows[3]));
     }
 

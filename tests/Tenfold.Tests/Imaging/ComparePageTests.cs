@@ -18,7 +18,7 @@ public class ComparePageTests
         Assert.Contains("residual is the most accurate at 93.0 %, by more than the spread.", page);
         Assert.Contains("<tr class=\"front\"><td class=\"name\">residual</td><td class=\"n\">93.00 <i>± 0.57 %</i>", page);
         Assert.Contains("more accurate than baseline by 5.0 points (spread 1.3); as fast within the spread", page);
-        Assert.Contains("<td>a skip<br><small>He et al., 2016</small></td><td>equal MACs and parameters</td>", page);
+        Assert.Contains("<td>a skip<br><small>He et al., 2016</small></td><td class=\"held\">equal MACs and parameters</td>", page);
         Assert.Contains("failed: the loss of step 3 is NaN", page);
         Assert.Contains("<dt>processor</dt><dd>A &amp; B</dd>", page);
         Assert.Equal(2, page.Split("<svg").Length - 1);
