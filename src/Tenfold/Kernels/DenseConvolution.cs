@@ -75,6 +75,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
     public override int PackItems { get; }
 
     /// <summary>Packs the weights of tile <paramref name="item"/>: for each k a row of the tile's output channels.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
         var phase = 0;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Tenfold.Kernels;
 
 /// <summary>One dimension of a convolution, seen from its output: which inputs the t-th of <see cref="Count"/> outputs reads.</summary>
@@ -58,6 +60,7 @@ internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int heig
     }
 
     /// <summary>The same from a plain map of a few channels: [channel][height][width].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void FillPlain(float* x, int channels, int firstOutputRow, int outputRows, float* scratch)
     {
         var (span, first, stride) = (rows.Span(outputRows), firstOutputRow * rows.InStride + rows.MinShift, columns.InStride);
@@ -98,6 +101,7 @@ internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int heig
 
     /// <param name="x">One sample: [channel block][height][width][16].</param>
     /// <param name="plane">Floats from one channel block to the next in scratch.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Fill(float* x, int firstOutputRow, int outputRows, float* scratch, int plane)
     {
         var span = rows.Span(outputRows);
@@ -111,6 +115,7 @@ internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int heig
             }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void FillRow(float* x, float* scratch)
     {
         var (stride, left) = (columns.InStride, columns.MinShift);

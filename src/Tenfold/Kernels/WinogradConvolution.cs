@@ -80,6 +80,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         && (shape.Groups == 1 || (shape.InPerGroup % Dense.Block == 0 && shape.OutPerGroup % Dense.Block == 0));
 
     /// <summary>One block of input channels for one tile of output channels: U = G k G', in double.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
         var (pair, inBlock) = (_pairs[item / _shape.InBlocks], item % _shape.InBlocks);
@@ -216,6 +217,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     }
 
     // to = row i of G times three rows
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Combine(int i, double* rows, int step, double* to, int width)
     {
         var (g0, g1, g2) = (_kernel[i, 0], _kernel[i, 1], _kernel[i, 2]);
