@@ -27,15 +27,23 @@ internal sealed unsafe partial class Plan
         var (first, last) = (s_all, s_all);
         Slot? add = null;
         Activation? activation = null;
+        var before = fused.Then.Any(op => op is Tenfold.Add); // the addition; first and last are not swapped in one assignment, which the JIT got wrong once the method was hot
         foreach (var op in fused.Then)
         {
-            if (op is Tenfold.Add) (add, first, last) = (Get(inputs[fused.Arity], Layout.Blocked), last, s_all);
-            else if (op is Relu or Relu6) last = op is Relu6 ? (0, 6) : (0, float.PositiveInfinity);
-            else activation = Activated(op) ?? throw new InvalidOperationException($"{op.Name} is no epilogue");
+            if (op is Tenfold.Add)
+            {
+                add = Get(inputs[fused.Arity], Layout.Blocked);
+                before = false;
+            }
+            else if (op is not (Relu or Relu6)) activation = Activated(op) ?? throw new InvalidOperationException($"{op.Name} is no epilogue");
+            else if (before) first = Range(op);
+            else last = Range(op);
         }
 
         return (fused.First, new Epilogue(add, first, last, activation));
     }
+
+    private static (float, float) Range(Op op) => op is Relu6 ? (0, 6) : (0, float.PositiveInfinity);
 
     private static readonly (float, float) s_all = (float.NegativeInfinity, float.PositiveInfinity);
 
