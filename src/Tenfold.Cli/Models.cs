@@ -7,7 +7,7 @@ internal static class Models
 {
     public const string Extension = ".safetensors";
 
-    public static Argument<string> Argument { get; } = new("NAME|FILE") { Description = "A network of the zoo ('tenfold networks' lists them), or a model file (.safetensors)" };
+    public static Argument<string> Argument { get; } = new("NAME|FILE") { Description = "A network of the zoo ('tenfold networks' lists them), or a model file (.safetensors or .onnx)" };
 
     public static Option<string?> Input { get; } = Options.Sizes("--input", "Size of a picture; the network's own by default");
 
@@ -18,7 +18,7 @@ internal static class Models
     /// <summary>The network alone, for a batch of one.</summary>
     /// <exception cref="UsageException">No network and no file is meant by it.</exception>
     public static Graph OpenGraph(string nameOrFile, Shape? input = null, int? classes = null) =>
-        IsFile(nameOrFile) ? Fitted(Load(nameOrFile).Graph, input, classes) : Create(nameOrFile, input, classes);
+        IsFile(nameOrFile) ? Fitted(Load(nameOrFile, input).Graph, input, classes) : Create(nameOrFile, input, classes);
 
     /// <summary>The network with its numbers: the file's, those of <paramref name="weights"/>, or fresh ones.</summary>
     /// <exception cref="UsageException">No network and no file is meant by it.</exception>
@@ -28,7 +28,7 @@ internal static class Models
         if (!IsFile(nameOrFile))
             return weights is null ? new Model(Create(nameOrFile, input, classes), seed) : Create(nameOrFile, input, classes).Load(Existing(weights));
         if (weights is not null) throw new UsageException($"--weights {weights}: {nameOrFile} has weights of its own");
-        var model = Load(nameOrFile);
+        var model = Load(nameOrFile, input);
         return new Model(Fitted(model.Graph, input, classes), model.Weights)
         {
             Classes = model.Classes,
@@ -65,10 +65,10 @@ internal static class Models
     public static Model LoadTrained(string file) => IsFile(file) || !IsName(file) ? Load(file)
         : throw new UsageException($"{file} is a network without trained weights; this takes a model file, such as 'tenfold train --network {file}' makes");
 
-    /// <summary>The model in a file.</summary>
-    public static Model Load(string path) => Path.GetExtension(Existing(path)).ToLowerInvariant() switch
+    /// <summary>The model in a file; one whose sizes are free (.onnx) for pictures of this size.</summary>
+    public static Model Load(string path, Shape? input = null) => Path.GetExtension(Existing(path)).ToLowerInvariant() switch
     {
-        ".onnx" => throw new NotSupportedException($"{path}: this version reads no ONNX files"),
+        ".onnx" => input is { } size ? OnnxFile.Load(path, Shape.Of([1, .. size])) : OnnxFile.Load(path),
         ".pt" or ".pth" => throw new NotSupportedException($"{path}: a pickle can run code when it is opened and is not read; in Python, turn it into safetensors: "
             + "safetensors.torch.save_file(torch.load(\"model.pth\", weights_only=True), \"model.safetensors\")"),
         ".npz" => throw new NotSupportedException($"{path}: holds weights but no network: give them to a network by name"),

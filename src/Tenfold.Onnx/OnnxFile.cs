@@ -20,7 +20,7 @@ public sealed record OnnxOptions
 /// <summary>Models as ONNX files (<see href="https://onnx.ai"/>): written for other runtimes, read from other frameworks.</summary>
 public static class OnnxFile
 {
-    internal const string Classes = "tenfold.classes", Mean = "tenfold.mean", Deviation = "tenfold.deviation", Provenance = "tenfold.provenance";
+    internal const string Classes = "tenfold.classes", Mean = "tenfold.mean", Deviation = "tenfold.deviation", Share = "tenfold.share", Provenance = "tenfold.provenance";
 
     /// <summary>Writes the model, atomically. Layers and parameters keep their names; class names, preprocessing and provenance are metadata.</summary>
     /// <exception cref="NotSupportedException">An operation has no ONNX form (those that exist only in training and as gradients), or none in the opset asked for.</exception>
@@ -32,4 +32,11 @@ public static class OnnxFile
         if (proto.CalculateSize() < 0) throw new IOException($"{path}: could not be written: an ONNX file holds at most 2 GiB"); // the size wraps
         AtomicFile.Write(path, proto.WriteTo);
     }
+
+    /// <summary>A file, read and checked; <see cref="OnnxModel.Build"/> makes models of it.</summary>
+    /// <exception cref="MalformedFileException">Not an ONNX file, or one that breaks a rule.</exception>
+    public static OnnxModel Open(string path) => OnnxModel.Open(path);
+
+    /// <summary>The model in a file, for inputs of these shapes, or of those that the file states; see <see cref="OnnxModel.Build"/>.</summary>
+    public static Model Load(string path, params ReadOnlySpan<Shape> shapes) => Open(path).Build(shapes);
 }

@@ -41,6 +41,17 @@ internal sealed partial class OnnxWriter
             case Silu: Emit("Mul", [x[0], Emit("Sigmoid", x)], y); break;
             case HardSigmoid: Emit("HardSigmoid", x, y, ("alpha", 1 / 6f), ("beta", 0.5f)); break;
             case HardSwish: Emit("HardSwish", x, y); break;
+            case Exp: Emit("Exp", x, y); break;
+            case Log: Emit("Log", x, y); break;
+            case Power { Exponent: var exponent }: Emit("Pow", [x[0], Scalar("exponent", exponent)], y); break;
+            case Erf: Emit("Erf", x, y); break;
+            case Softplus: Emit("Softplus", x, y); break;
+            case Elu { Alpha: var alpha }: Emit("Elu", x, y, ("alpha", alpha)); break;
+            case Clip { Min: var min, Max: var max }: Emit("Clip", [x[0], Scalar("min", min), Scalar("max", max)], y); break;
+            case Standardize norm: Standardized(norm, x[0], shape.Rank, y); break;
+            case MatMul: Emit("MatMul", x, y); break;
+            case Max { Axes: var axes }: Reduce("ReduceMax", x[0], [.. Enumerable.Range(0, shape.Rank).Where(axis => ((int)axes >> axis & 1) != 0)], y); break;
+            case ArgMax most: Emit("Cast", [Emit("ArgMax", x, null, ("axis", most.Axis), ("keepdims", 1), ("select_last_index", most.Last))], y, ("to", 1)); break;
             case Softmax: Emit("Softmax", x, y, ("axis", 1)); break;
             case LogSoftmax: Emit("LogSoftmax", x, y, ("axis", 1)); break;
             case Dropout { Rate: var rate }: Emit("Dropout", [x[0], Scalar("ratio", rate)], y); break;
@@ -74,6 +85,19 @@ internal sealed partial class OnnxWriter
             default: throw new NotSupportedException($"onnx: {_graph.NameOf(node)}: {node.Op.Name} has no ONNX form");
         }
     }
+
+    private void Standardized(Standardize norm, string x, int rank, string y)
+    {
+        int[] axes = [.. Enumerable.Range(norm.Axis, rank - norm.Axis)];
+        var centred = Emit("Sub", [x, Reduce("ReduceMean", x, axes)]);
+        var variance = Reduce("ReduceMean", Emit("Mul", [centred, centred]), axes);
+        Emit("Div", [centred, Emit("Sqrt", [Emit("Add", [variance, Scalar("epsilon", norm.Epsilon)])])], y);
+    }
+
+    // The axes became an input in opset 18.
+    private string Reduce(string type, string x, int[] axes, string? y = null) => _opset < 18
+        ? Emit(type, [x], y, ("axes", axes), ("keepdims", 1))
+        : Emit(type, [x, Whole("axes", [.. axes.Select(axis => (long)axis)])], y, ("keepdims", 1));
 
     private static Size Kernel(Node layer) => layer.Inputs[1].Shape is { Rank: 4 } kernel ? new Size(kernel[2], kernel[3]) : 1;
 

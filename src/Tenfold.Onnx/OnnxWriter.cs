@@ -41,6 +41,7 @@ internal sealed partial class OnnxWriter
         {
             Describe(OnnxFile.Mean, json => model.Preprocessing.Mean.ToList().ForEach(json.WriteNumberValue), array: true);
             Describe(OnnxFile.Deviation, json => model.Preprocessing.Deviation.ToList().ForEach(json.WriteNumberValue), array: true);
+            Describe(OnnxFile.Share, json => json.WriteNumberValue(model.Preprocessing.Share), array: true);
         }
 
         if (model.Provenance.Count > 0) Describe(OnnxFile.Provenance, json => model.Provenance.ToList().ForEach(pair => json.WriteString(pair.Key, pair.Value)), array: false);
@@ -219,10 +220,16 @@ internal sealed partial class OnnxWriter
     private string Scalar(string role, float number) =>
         Constant(Unique($"{_layer}.{role}"), [], MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in number)), TensorProto.Types.DataType.Float);
 
+    /// <summary>Numbers that belong to the operation and are not trained: a node, not an initializer.</summary>
     private string Matrix(string role, Shape shape, Func<int, int, float> at)
     {
         var (tensor, width) = (new Tensor(shape), shape[shape.Rank - 1]);
         for (var i = 0; i < tensor.Span.Length; i++) tensor.Span[i] = at(i / width, i % width);
-        return Constant(Unique($"{_layer}.{role}"), tensor);
+        var name = Constant(Unique($"{_layer}.{role}"), tensor);
+        var value = _proto.Initializer[^1];
+        _proto.Initializer.RemoveAt(_proto.Initializer.Count - 1);
+        var node = new NodeProto { OpType = "Constant", Name = name, Output = { name }, Attribute = { new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = value } } };
+        _proto.Node.Add(node);
+        return name;
     }
 }

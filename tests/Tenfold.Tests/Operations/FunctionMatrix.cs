@@ -1,0 +1,46 @@
+using Xunit;
+
+namespace Tenfold.Tests;
+
+/// <summary>Elementary functions, standardisation, products of matrices, maxima: what imported networks are made of besides the primitives of CNNs.</summary>
+public class FunctionMatrix : Matrix<FunctionMatrix>, ICases
+{
+    public static IReadOnlyList<Case> Cases { get; } =
+    [
+        .. Everywhere("exp", x => x.Exp(), Draws.Normal),
+        .. Everywhere("log", x => x.Log(), Draws.Uniform(0.2, 5)),
+        .. Everywhere("square root", x => x.Power(0.5f), Draws.Uniform(0.2, 5)),
+        .. Everywhere("reciprocal", x => x.Power(-1), Draws.Uniform(0.2, 5)),
+        .. Everywhere("square", x => x.Power(2), Draws.Normal),
+        .. Everywhere("power", x => x.Power(2.5f), Draws.Uniform(0.2, 3)),
+        .. Everywhere("erf", x => x.Erf(), Draws.Normal),
+        .. Everywhere("softplus", x => x.Softplus(), Draws.Uniform(-30, 30)),
+        .. Everywhere("elu", x => x.Elu(1.5f), Draws.Normal),
+        .. Everywhere("clip", x => x.Clip(-0.5f, 0.75f), Draws.Normal),
+        .. Everywhere("clip from below", x => x.Clip(-0.5f, float.MaxValue), Draws.Normal),
+        new("layer norm of vectors", x => x.Standardize(1), [3, 17]),
+        new("layer norm of maps", x => x.Standardize(1, epsilon: 0.1f), [2, 3, 4, 5]),
+        new("instance norm", x => x.Standardize(2), [2, 3, 4, 5]),
+        new("norm of rows", x => x.Standardize(3), [2, 3, 4, 5]),
+        new("matrices", x => x[0].MatMul(x[1]), [3, 5], [5, 4]),
+        new("matrices, one left", x => x[0].MatMul(x[1]), [1, 1, 3, 5], [2, 4, 5, 7]),
+        new("matrices, one right of many", x => x[0].MatMul(x[1]), [2, 4, 3, 5], [2, 1, 5, 2]),
+        new("max of channels", (Node x) => x.Max(Axes.Channels), [2, 5, 3, 4]),
+        new("max of planes", (Node x) => x.Max(Axes.Plane), [2, 5, 3, 4]),
+        new("max of all", (Node x) => x.Max(Axes.Batch | Axes.Channels), [3, 7]),
+        new("argmax of channels", (Node x) => x.ArgMax(), [2, 5, 3, 4]),
+        new("argmax of rows, last", (Node x) => new ArgMax(2, Last: true).Apply(x), [2, 5, 3, 4]) { Draws = [Draws.Integers(0, 2)], Differentiable = false },
+    ];
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(0.5, 0.5204998778130465)]
+    [InlineData(-1, -0.8427007929497149)]
+    [InlineData(2.5, 0.9995930479825550)]
+    [InlineData(5, 0.9999999999984626)]
+    [InlineData(9, 1)]
+    public void Erf_is_that_of_the_tables(double x, double y) => Assert.Equal(y, Erf.Of(x), 1e-15);
+
+    private static IEnumerable<Case> Everywhere(string name, Func<Node, Node> build, Draw draw) =>
+        new Shape[] { [1, 1, 1, 1], [2, 3, 5, 7], [3, 31] }.Select(shape => new Case(name, build, shape) { Draws = [draw] });
+}
