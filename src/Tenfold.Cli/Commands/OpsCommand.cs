@@ -98,7 +98,7 @@ internal sealed class OpsCommand : ToolCommand
         new("residual connection", "none: y = x + F(x)", "He et al.: Deep Residual Learning, 2016, arXiv 1512.03385",
             x => x + x.Conv(x.Channels, 3, bias: false), Dense(3)),
         new("depthwise separable", "9C + C²", "Sifre, 2014; Chollet: Xception, 2017, arXiv 1610.02357; Howard et al.: MobileNets, 2017, arXiv 1704.04861",
-            x => x.Depthwise(3, bias: false).Conv(x.Channels, 1, bias: false), Dense(3)),
+            x => x.SeparableConv(x.Channels, 3), Dense(3)),
         new("channel shuffle", "C²/4g + 9C/4 + C²/4g, g = 4", "Zhang et al.: ShuffleNet, 2018, arXiv 1707.01083",
             x => x.Conv(x.Channels / 4, 1, groups: 4, bias: false).Relu().ChannelShuffle(4).Depthwise(3, bias: false).Conv(x.Channels, 1, groups: 4, bias: false), Dense(3)),
         new("squeeze-and-excitation", "9C² + 2C²/16 + C/16 + C", "Hu, Shen, Sun: Squeeze-and-Excitation Networks, 2018, arXiv 1709.01507",
@@ -106,7 +106,7 @@ internal sealed class OpsCommand : ToolCommand
         new("dilated convolution", "9C², sees 5x5", "Yu, Koltun: Multi-Scale Context Aggregation by Dilated Convolutions, 2016, arXiv 1511.07122",
             x => x.Conv(x.Channels, 3, dilation: 2, bias: false), Dense(5)),
         new("deformable convolution", "9C² + 2 · 9 · 9C + 2 · 9", "Dai et al.: Deformable Convolutional Networks, 2017, arXiv 1703.06211",
-            x => x.DeformableConv(x.Conv(2 * 9, 3, init: Initializer.Zeros), null, x.Channels, 3, pad: 1, bias: false), Dense(3)),
+            x => x.Deformable(x.Channels, 3), Dense(3)),
     ];
 
     private static (string Name, Func<Node, Node> Build) Dense(int kernel) => ($"conv {kernel}x{kernel}", x => x.Conv(x.Channels, kernel, bias: false));
