@@ -6,7 +6,7 @@ using Microsoft.CodeAnalysis.Text;
 namespace Tenfold.KernelGenerator;
 
 /// <summary>Writes the micro-kernels of convolutions in which a lane reads a lane: tiles of neighbouring outputs whose windows share what is loaded.</summary>
-/// <remarks>For 512-bit vectors, and for <c>Vector&lt;T&gt;</c>, which is as wide as the machine's; kernels 3, 5 and 7 wide at stride 1 and 2.</remarks>
+/// <remarks>For 512-bit vectors, and for <c>Vector&lt;T&gt;</c>, which is as wide as the machine's; kernels up to 7 wide at stride 1, odd ones also at stride 2.</remarks>
 [Generator]
 public sealed class LaneKernels : IIncrementalGenerator
 {
@@ -29,12 +29,12 @@ public sealed class LaneKernels : IIncrementalGenerator
         code.AppendLine($"internal static unsafe class {name}");
         code.AppendLine("{");
         foreach (var stride in new[] { 1, 2 })
-            foreach (var kernel in new[] { 3, 5, 7 })
+            foreach (var kernel in stride == 1 ? new[] { 1, 2, 3, 4, 5, 7 } : new[] { 3, 5, 7 }) // the even ones are phases of transposed kernels
             {
                 for (var p = 1; p <= outputs; p++) Tile(code, vector, kernel, stride, p);
                 code.AppendLine($"    /// <summary>By the number of outputs, less 1.</summary>");
                 code.AppendLine($"    public static readonly delegate*<in LaneTile, void>[] Tiles{kernel}By{stride} = [{string.Join(", ", Enumerable.Range(1, outputs).Select(p => $"&Tile{kernel}By{stride}x{p}"))}];");
-                Gradient(code, vector, kernel, stride);
+                if (kernel is 3 or 5 or 7) Gradient(code, vector, kernel, stride);
             }
 
         code.AppendLine("}");

@@ -101,47 +101,53 @@ internal sealed class LaneMap
 }
 
 /// <summary>One dimension of a window over a map: its taps in order, at equal distances.</summary>
-internal sealed class LaneAxis(Geometry geometry, int size)
+internal sealed class LaneAxis
 {
-    private readonly int[] _order = [.. Enumerable.Range(0, geometry.Shifts.Length).OrderBy(i => geometry.Shifts[i])];
+    private readonly int[] _order;
+    private readonly (int From, int To)[] _inside;
 
-    public Geometry Geometry => geometry;
+    public LaneAxis(Geometry geometry, int size)
+    {
+        (Geometry, _order) = (geometry, [.. Enumerable.Range(0, geometry.Shifts.Length).OrderBy(i => geometry.Shifts[i])]);
+        Step = geometry.Shifts.Length < 2 ? 1 : Math.Abs(geometry.Shifts[1] - geometry.Shifts[0]);
+        _inside = new (int, int)[geometry.Count];
+        for (var t = 0; t < geometry.Count; t++)
+        {
+            var place = Place(t);
+            var from = Math.Min(Taps, place >= 0 ? 0 : (-place + Step - 1) / Step);
+            var to = place >= size ? 0 : Math.Min(Taps, (size - 1 - place) / Step + 1);
+            _inside[t] = (from, Math.Max(from, to));
+        }
+
+        var (whole, end) = (0, 0);
+        while (whole < geometry.Count && _inside[whole] != (0, Taps)) whole++;
+        for (end = whole; end < geometry.Count && _inside[end] == (0, Taps);) end++;
+        Whole = (whole, end);
+        Regular = Taps is 1 or 2 or 3 or 4 or 5 or 7 && Step == 1 && geometry.InStride is 1 or 2 && (geometry.InStride == 1 || Taps is 3 or 5 or 7)
+            && Place(0) > -Taps && Place(geometry.Count - 1) < size;
+    }
+
+    public Geometry Geometry { get; }
 
     public int Taps => _order.Length;
 
     /// <summary>From one tap to the next in the map.</summary>
-    public int Step { get; } = geometry.Shifts.Length < 2 ? 1 : Math.Abs(geometry.Shifts[1] - geometry.Shifts[0]);
+    public int Step { get; }
 
     /// <summary>Where tap i, from the first in the map on, stands in the kernel.</summary>
-    public int Tap(int i) => geometry.Taps[_order[i]];
+    public int Tap(int i) => Geometry.Taps[_order[i]];
 
     /// <summary>Where the first tap of output t stands in the map.</summary>
-    public int Place(int t) => t * geometry.InStride + geometry.MinShift;
+    public int Place(int t) => t * Geometry.InStride + Geometry.MinShift;
 
     /// <summary>The taps of output t that lie in the map.</summary>
-    public (int From, int To) Inside(int t)
-    {
-        var place = Place(t);
-        var from = place >= 0 ? 0 : (-place + Step - 1) / Step;
-        var to = place >= size ? 0 : Math.Min(Taps, (size - 1 - place) / Step + 1);
-        return (Math.Min(from, Taps), Math.Max(to, Math.Min(from, Taps)));
-    }
+    public (int From, int To) Inside(int t) => _inside[t];
 
     /// <summary>Whether every output sees the map, by taps that are neighbours: what the generated tiles ask for.</summary>
-    public bool Regular => Taps is 3 or 5 or 7 && Step == 1 && geometry.InStride is 1 or 2 && Place(0) > -Taps && Place(geometry.Count - 1) < size;
+    public bool Regular { get; }
 
     /// <summary>The outputs whose taps all lie in the map.</summary>
-    public (int From, int To) Whole
-    {
-        get
-        {
-            var from = 0;
-            while (from < geometry.Count && Inside(from) != (0, Taps)) from++;
-            var to = from;
-            while (to < geometry.Count && Inside(to) == (0, Taps)) to++;
-            return (from, to);
-        }
-    }
+    public (int From, int To) Whole { get; }
 }
 
 /// <summary>Depthwise convolution, transposed or not, and convolution in groups of few channels, of any kernel, stride and dilation.</summary>
@@ -198,15 +204,20 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         foreach (var phase in _phases)
         {
             var w = packed + phase.Weights + block * phase.WeightsOfBlock(_map.Planes);
-            for (var plane = 0; plane < _map.Planes; plane++)
-                for (var i = 0; i < phase.Rows.Taps; i++)
-                    for (var j = 0; j < phase.Columns.Taps; j++)
-                        for (var lane = 0; lane < Dense.Block; lane++)
-                        {
-                            var o = block * Dense.Block + lane;
-                            var tap = phase.Rows.Tap(i) * _shape.KernelSize.Width + phase.Columns.Tap(j);
-                            *w++ = o >= _shape.Out ? 0 : kernel[_shape.Weight(o, o / _shape.OutPerGroup * _shape.InPerGroup + plane) + tap] * (scale == null ? 1 : scale[o]);
-                        }
+            var taps = phase.Rows.Taps * phase.Columns.Taps * Dense.Block;
+            for (var lane = 0; lane < Dense.Block; lane++)
+            {
+                var o = block * Dense.Block + lane;
+                var factor = scale == null || o >= _shape.Out ? 1 : scale[o];
+                for (var plane = 0; plane < _map.Planes; plane++)
+                {
+                    var from = o >= _shape.Out ? -1 : _shape.Weight(o, o / _shape.OutPerGroup * _shape.InPerGroup + plane);
+                    var to = w + plane * taps + lane;
+                    for (var i = 0; i < phase.Rows.Taps; i++)
+                        for (var j = 0; j < phase.Columns.Taps; j++, to += Dense.Block)
+                            *to = from < 0 ? 0 : kernel[from + phase.Rows.Tap(i) * _shape.KernelSize.Width + phase.Columns.Tap(j)] * factor;
+                }
+            }
         }
     }
 
@@ -292,8 +303,16 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
     }
 
     private static delegate*<in LaneTile, void>[] Tiles(int taps, int stride) => Simd.Width == 512
-        ? (taps, stride) switch { (3, 1) => Lane512.Tiles3By1, (5, 1) => Lane512.Tiles5By1, (7, 1) => Lane512.Tiles7By1, (3, 2) => Lane512.Tiles3By2, (5, 2) => Lane512.Tiles5By2, _ => Lane512.Tiles7By2 }
-        : (taps, stride) switch { (3, 1) => LaneAny.Tiles3By1, (5, 1) => LaneAny.Tiles5By1, (7, 1) => LaneAny.Tiles7By1, (3, 2) => LaneAny.Tiles3By2, (5, 2) => LaneAny.Tiles5By2, _ => LaneAny.Tiles7By2 };
+        ? (taps, stride) switch
+        {
+            (1, 1) => Lane512.Tiles1By1, (2, 1) => Lane512.Tiles2By1, (3, 1) => Lane512.Tiles3By1, (4, 1) => Lane512.Tiles4By1, (5, 1) => Lane512.Tiles5By1, (7, 1) => Lane512.Tiles7By1,
+            (3, 2) => Lane512.Tiles3By2, (5, 2) => Lane512.Tiles5By2, _ => Lane512.Tiles7By2,
+        }
+        : (taps, stride) switch
+        {
+            (1, 1) => LaneAny.Tiles1By1, (2, 1) => LaneAny.Tiles2By1, (3, 1) => LaneAny.Tiles3By1, (4, 1) => LaneAny.Tiles4By1, (5, 1) => LaneAny.Tiles5By1, (7, 1) => LaneAny.Tiles7By1,
+            (3, 2) => LaneAny.Tiles3By2, (5, 2) => LaneAny.Tiles5By2, _ => LaneAny.Tiles7By2,
+        };
 
     // One row of outputs with any taps: four at a time where all of them lie in the map.
     private static void Any(ref LaneTile tile, LaneAxis columns, float* row, float* add, float* y)

@@ -6,7 +6,7 @@ namespace Tenfold.Kernels;
 /// <remarks>Samples fall into chunks fixed by the shape alone, as in <see cref="DenseWeightGradient"/>. Sums lie as [chunk][block][plane][row][column][16].</remarks>
 internal sealed unsafe class LaneWeightGradient : WeightGradientKernel
 {
-    private const int CacheFloats = 6 * 1024; // 24 KB of rows, read once for each row of the kernel
+    private const int CacheFloats = 7 * 1024; // 28 KB of rows, read once for each row of the kernel
 
     private readonly DenseShape _shape;
     private readonly LaneMap _map;
@@ -19,7 +19,7 @@ internal sealed unsafe class LaneWeightGradient : WeightGradientKernel
         (_shape, _map) = (shape, map);
         (_rows, _columns) = (new LaneAxis(shape.Rows[0], shape.InPlane.Height), new LaneAxis(shape.Columns[0], shape.InPlane.Width));
         _chunks = Math.Clamp((16 + shape.OutBlocks - 1) / shape.OutBlocks, 1, shape.Batch);
-        _strip = Math.Clamp(CacheFloats / ((shape.InPlane.Width * _rows.Geometry.InStride + shape.OutPlane.Width) * Dense.Block), 1, shape.OutPlane.Height);
+        _strip = Math.Min(Math.Max(4, CacheFloats / ((shape.InPlane.Width * _rows.Geometry.InStride + shape.OutPlane.Width) * Dense.Block)), shape.OutPlane.Height);
         _sumsOfBlock = map.Planes * shape.KernelSize.Area * Dense.Block;
         Items = _chunks * shape.OutBlocks;
         SumsSize = (long)Items * _sumsOfBlock;
@@ -99,7 +99,7 @@ internal sealed unsafe class LaneWeightGradient : WeightGradientKernel
             };
             var xRow = x + Row(begin, i) * (long)width;
             var dyRow = dy + (long)begin * outWidth;
-            var tiles = _columns.Regular && whole < wholeEnd;
+            var tiles = _columns.Regular && taps >= 3 && taps != 4 && whole < wholeEnd;
             if (tiles)
             {
                 outer.X = xRow + _columns.Place(whole) * Dense.Block;

@@ -35,6 +35,32 @@ internal static unsafe class Places
         for (var c = 0; c < channels; c++) (At(y, c) * factor).Store(y + c * Count);
     }
 
+    /// <summary>The softmax of one place whose channels lie side by side.</summary>
+    public static void SoftmaxRow(float* x, float* y, int channels)
+    {
+        var whole = channels - channels % Count;
+        var rest = stackalloc float[Count];
+        for (var lane = 0; lane < Count; lane++) rest[lane] = whole + lane < channels ? x[whole + lane] : float.NegativeInfinity;
+        var max = Vector.Load(rest);
+        for (var c = 0; c < whole; c += Count) max = Vector.Max(max, Vector.Load(x + c));
+        var largest = max[0];
+        for (var lane = 1; lane < Count; lane++) largest = MathF.Max(largest, max[lane]);
+        var shift = new Vector<float>(largest);
+        var last = Functions.Exp(Vector.Load(rest) - shift);
+        var sum = last;
+        for (var c = 0; c < whole; c += Count)
+        {
+            var e = Functions.Exp(Vector.Load(x + c) - shift);
+            e.Store(y + c);
+            sum += e;
+        }
+
+        var factor = new Vector<float>(1 / Vector.Sum(sum));
+        for (var c = 0; c < whole; c += Count) (Vector.Load(y + c) * factor).Store(y + c);
+        (last * factor).Store(rest);
+        for (var c = whole; c < channels; c++) y[c] = rest[c - whole];
+    }
+
     public static void LogSoftmax(float* x, float* y, int channels)
     {
         var (max, sum) = Sum(x, channels);

@@ -14,6 +14,7 @@ internal sealed unsafe partial class Plan
             case LinearInputGradient: ProductInputGradient(node); return true;
             case LinearWeightGradient: ProductWeightGradient(node); return true;
             case ChannelSum when node.Inputs[0].Shape.Rank == 2: SumSamples(node); return true;
+            case Softmax when node.Shape.Rank == 2: SoftmaxRows(node); return true;
             case Softmax: Places(node, (x, _) => Kernels.Places.Softmax(x, x, node.Channels)); return true;
             case LogSoftmax: Places(node, (x, _) => Kernels.Places.LogSoftmax(x, x, node.Channels)); return true;
             case SoftmaxGradient: Places(node, (y, dy) => Kernels.Places.SoftmaxGradient(y, dy, node.Channels)); return true;
@@ -93,6 +94,14 @@ internal sealed unsafe partial class Plan
             function(scratch, last);
             Kernels.Places.Store(last, channels, inner, first, count, y.P);
         }, inputs.Length * size);
+    }
+
+    private void SoftmaxRows(Node node)
+    {
+        var x = Get(node.Inputs[0], Layout.Plain);
+        var y = New(node, Layout.Plain);
+        var channels = node.Channels;
+        Add(Graph.NameOf(node), "a row at a time", node.Shape.Batch, [x], [y], (n, _) => Kernels.Places.SoftmaxRow(x.P + (long)n * channels, y.P + (long)n * channels, channels));
     }
 
     private void CrossEntropy(Node node)

@@ -38,6 +38,8 @@ public class ConvolutionMatrix : Matrix<ConvolutionMatrix>, ICases
         new("depthwise 3x3 of a wide map", x => x.Depthwise(3), [1, 17, 4, 31]),
         new("depthwise 3x3 and 14 columns", x => x.Depthwise(3).Relu(), [2, 32, 14, 14]) { Places = 4 },
         new("depthwise 5x5", x => x.Depthwise(5), [2, 7, 7, 9]),
+        new("depthwise 5x5 stride 2 of a wide map", x => x.Depthwise(5, stride: 2), [1, 18, 6, 40]),
+        new("depthwise 7x7 stride 2 of a wide map", x => x.Depthwise(7, stride: 2), [1, 5, 8, 37]),
         new("depthwise 5x5 stride 2", x => x.Depthwise(5, stride: 2), [1, 20, 9, 12]),
         new("depthwise 7x7", x => x.Depthwise(7, bias: false), [1, 17, 9, 10]),
         new("depthwise 7x7 of a small map", x => x.Depthwise(7), [1, 3, 3, 2]),
