@@ -7,6 +7,8 @@ namespace Tenfold.Kernels;
 /// a block of 16 is a whole number of vectors on every machine.</summary>
 internal static unsafe class Lanes
 {
+    private const int Run = 2048; // floats that stay in the first-level cache while one part of the lanes after the other passes over them
+
     private static int Step => Vector<float>.Count;
 
     /// <summary>y = f(x), n a multiple of 16.</summary>
@@ -91,27 +93,29 @@ internal static unsafe class Lanes
     public static void Scale(float* x, float* factor, float* offset, float* add, float low, float high, float* y, int pixels)
     {
         var (lowest, highest) = (new Vector<float>(low), new Vector<float>(high));
-        for (var lane = 0; lane < Dense.Block; lane += Step)
-        {
-            var (f, o) = (Vector.Load(factor + lane), Vector.Load(offset + lane));
-            for (var p = lane; p < pixels * 16; p += 16)
+        for (var from = 0; from < pixels * 16; from += Run)
+            for (var lane = 0; lane < Dense.Block; lane += Step)
             {
-                var value = Vector.FusedMultiplyAdd(Vector.Load(x + p), f, o);
-                if (add != null) value += Vector.Load(add + p);
-                Vector.MinNative(highest, Vector.MaxNative(lowest, value)).Store(y + p);
+                var (f, o) = (Vector.Load(factor + lane), Vector.Load(offset + lane));
+                for (var p = from + lane; p < Math.Min(pixels * 16, from + Run); p += 16)
+                {
+                    var value = Vector.FusedMultiplyAdd(Vector.Load(x + p), f, o);
+                    if (add != null) value += Vector.Load(add + p);
+                    Vector.MinNative(highest, Vector.MaxNative(lowest, value)).Store(y + p);
+                }
             }
-        }
     }
 
     /// <summary>y = x factor + dy slope + offset, each a number per lane.</summary>
     public static void Blend(float* x, float* dy, float* factor, float* slope, float* offset, float* y, int pixels)
     {
-        for (var lane = 0; lane < Dense.Block; lane += Step)
-        {
-            var (f, s, o) = (Vector.Load(factor + lane), Vector.Load(slope + lane), Vector.Load(offset + lane));
-            for (var p = lane; p < pixels * 16; p += 16)
-                Vector.FusedMultiplyAdd(Vector.Load(x + p), f, Vector.FusedMultiplyAdd(Vector.Load(dy + p), s, o)).Store(y + p);
-        }
+        for (var from = 0; from < pixels * 16; from += Run)
+            for (var lane = 0; lane < Dense.Block; lane += Step)
+            {
+                var (f, s, o) = (Vector.Load(factor + lane), Vector.Load(slope + lane), Vector.Load(offset + lane));
+                for (var p = from + lane; p < Math.Min(pixels * 16, from + Run); p += 16)
+                    Vector.FusedMultiplyAdd(Vector.Load(x + p), f, Vector.FusedMultiplyAdd(Vector.Load(dy + p), s, o)).Store(y + p);
+            }
     }
 
     private static Vector<float> Total(float* x, int pixels)

@@ -13,6 +13,10 @@ internal sealed class Trainer
     private readonly Plan _plan;
     private readonly Tensor[][] _state; // for each learned parameter what its optimiser keeps
     private readonly Weights? _average;
+    private readonly Team _team;
+    private readonly Step[] _update; // the optimiser on pieces of the parameters
+    private double _rate;
+    private float _scale;
 
     /// <summary>What the plan does not hold: running statistics and fixed parameters. The learned ones are brought up to date by <see cref="Weights"/>.</summary>
     private readonly Weights _weights;
@@ -26,6 +30,14 @@ internal sealed class Trainer
         _plan = new Plan(_graph.Graph, _graph.Bind(_weights), Team.Of(options.Threads), frozen: false);
         _state = [.. _graph.Learned.Select(learned => _optimizer.State.Select(_ => new Tensor(learned.Shape)).ToArray())];
         _average = _ema > 0 ? _weights.Clone() : null;
+        _team = Team.Of(options.Threads);
+        const int most = 1 << 15; // weights of a piece
+        var pieces = _graph.Learned.SelectMany((learned, i) => Enumerable.Range(0, (int)((learned.Shape.Count + most - 1) / most))
+            .Select(piece => (Index: i, From: piece * most, To: (int)Math.Min(learned.Shape.Count, (piece + 1L) * most)))).ToArray();
+        unsafe
+        {
+            _update = [new Step("optimizer", "number by number", pieces.Length, (item, _) => Update(pieces[item].Index, pieces[item].From..pieces[item].To))];
+        }
     }
 
     public int Classes => _graph.Classes;
@@ -60,16 +72,9 @@ internal sealed class Trainer
         foreach (var sample in _plan.Output(TrainingGraph.Loss)) loss += sample;
         if (!double.IsFinite(loss)) throw new TrainingException($"training: the loss of step {Step + 1} is {loss}; a lower learning rate or a clipped gradient may help", Step);
 
-        var scale = _clipNorm > 0 ? Clip() : 1f;
+        (_rate, _scale) = (rate, _clipNorm > 0 ? Clip() : 1f);
         Step++;
-        for (var i = 0; i < _state.Length; i++)
-        {
-            var (learned, state) = (_graph.Learned[i], _state[i]);
-            _optimizer.Update(_plan.Parameter(learned.Own), _plan.Output(learned.Output),
-                state.Length > 0 ? state[0].Span : default, state.Length > 1 ? state[1].Span : default,
-                rate, _optimizer.DecayFor(learned.Shape), scale, Step);
-        }
-
+        _team.Run(_update, scratch: 0);
         foreach (var running in _graph.Running) Average(running);
         if (_average is not null) Average();
         return (loss, Correct(batch));
@@ -93,6 +98,14 @@ internal sealed class Trainer
         foreach (var (name, tensor) in State()) kept[name].Span.CopyTo(tensor.Span);
         foreach (var (network, own) in _graph.Names) _weights[network].Span.CopyTo(_plan.Parameter(own));
         Step = step;
+    }
+
+    private void Update(int index, Range piece)
+    {
+        var (learned, state) = (_graph.Learned[index], _state[index]);
+        _optimizer.Update(_plan.Parameter(learned.Own)[piece], _plan.Output(learned.Output)[piece],
+            state.Length > 0 ? state[0].Span[piece] : default, state.Length > 1 ? state[1].Span[piece] : default,
+            _rate, _optimizer.DecayFor(learned.Shape), _scale, Step);
     }
 
     // PyTorch's clip_grad_norm_: by limit / (norm + 1e-6) where that is below 1. Summed in one order, in double precision.
