@@ -1,8 +1,7 @@
 using Tenfold.Kernels;
+using Axis = System.Collections.Generic.IReadOnlyList<System.Collections.Generic.IReadOnlyList<(int Source, double Weight)>>;
 
 namespace Tenfold;
-
-using Axis = IReadOnlyList<IReadOnlyList<(int Source, double Weight)>>;
 
 // Pooling, resizing and padding: operations on planes.
 internal sealed unsafe partial class Plan
