@@ -8,10 +8,10 @@ switch (arguments.Words)
     case ["train"]:
         TrainingBenchmark.Run(arguments);
         return 0;
-    case ["conv"]:
+    case ["conv", ..]:
         ConvolutionBenchmark.Run(args, MachineLimits.FlopsPerSecond());
         return 0;
-    case ["op"]:
+    case ["op", ..]:
         OperationBenchmark.Run(args, MachineLimits.FlopsPerSecond());
         return 0;
     case ["team"]:

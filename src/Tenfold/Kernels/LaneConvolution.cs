@@ -305,13 +305,27 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
     private static delegate*<in LaneTile, void>[] Tiles(int taps, int stride) => Simd.Width == 512
         ? (taps, stride) switch
         {
-            (1, 1) => Lane512.Tiles1By1, (2, 1) => Lane512.Tiles2By1, (3, 1) => Lane512.Tiles3By1, (4, 1) => Lane512.Tiles4By1, (5, 1) => Lane512.Tiles5By1, (7, 1) => Lane512.Tiles7By1,
-            (3, 2) => Lane512.Tiles3By2, (5, 2) => Lane512.Tiles5By2, _ => Lane512.Tiles7By2,
+            (1, 1) => Lane512.Tiles1By1,
+            (2, 1) => Lane512.Tiles2By1,
+            (3, 1) => Lane512.Tiles3By1,
+            (4, 1) => Lane512.Tiles4By1,
+            (5, 1) => Lane512.Tiles5By1,
+            (7, 1) => Lane512.Tiles7By1,
+            (3, 2) => Lane512.Tiles3By2,
+            (5, 2) => Lane512.Tiles5By2,
+            _ => Lane512.Tiles7By2,
         }
         : (taps, stride) switch
         {
-            (1, 1) => LaneAny.Tiles1By1, (2, 1) => LaneAny.Tiles2By1, (3, 1) => LaneAny.Tiles3By1, (4, 1) => LaneAny.Tiles4By1, (5, 1) => LaneAny.Tiles5By1, (7, 1) => LaneAny.Tiles7By1,
-            (3, 2) => LaneAny.Tiles3By2, (5, 2) => LaneAny.Tiles5By2, _ => LaneAny.Tiles7By2,
+            (1, 1) => LaneAny.Tiles1By1,
+            (2, 1) => LaneAny.Tiles2By1,
+            (3, 1) => LaneAny.Tiles3By1,
+            (4, 1) => LaneAny.Tiles4By1,
+            (5, 1) => LaneAny.Tiles5By1,
+            (7, 1) => LaneAny.Tiles7By1,
+            (3, 2) => LaneAny.Tiles3By2,
+            (5, 2) => LaneAny.Tiles5By2,
+            _ => LaneAny.Tiles7By2,
         };
 
     // One row of outputs with any taps: four at a time where all of them lie in the map.
