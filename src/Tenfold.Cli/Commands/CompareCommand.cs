@@ -14,7 +14,7 @@ internal sealed class CompareCommand : ToolCommand
         Arity = ArgumentArity.ZeroOrOne,
     };
 
-    private readonly Option<double> _minutes = Cli.Options.Number("--minutes", "Wall time for everything", preset: 4.7, least: 0.01, most: 60 * 24 * 30);
+    private readonly Option<double> _minutes = Cli.Options.Number("--minutes", "Wall time for everything", preset: new CompareOptions().Minutes, least: 0.01, most: 60 * 24 * 30);
     private readonly Option<int> _repeat = Cli.Options.Whole("--repeat", "Trainings of each variant, each with its own seed, for mean and spread", preset: 1, least: 1, most: 1000);
     private readonly Option<string?> _only = new("--only") { Description = $"Only these variants, with commas between: {string.Join(", ", Variant.All.Select(variant => variant.Operation))}", HelpName = "a,b" };
     private readonly Option<string> _sort = Cli.Options.Choice("--sort", "What the table is sorted by", "accuracy", "accuracy", "latency", "parameters", "macs");

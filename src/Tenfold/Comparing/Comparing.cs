@@ -6,7 +6,7 @@ namespace Tenfold;
 public sealed record CompareOptions
 {
     /// <summary>Wall time for all: measuring latency, training, evaluating, and a few seconds for writing the results.</summary>
-    public double Minutes { get; init; } = 4.7;
+    public double Minutes { get; init; } = 4;
 
     /// <summary>Trainings of each variant, each with a seed of its own, to know the spread.</summary>
     public int Repeat { get; init; } = 1;
