@@ -27,7 +27,7 @@ internal sealed unsafe partial class Plan
         var (first, last) = (s_all, s_all);
         Slot? add = null;
         Activation? activation = null;
-        var before = fused.Then.Any(op => op is Tenfold.Add); // the addition; first and last are not swapped in one assignment, which the JIT got wrong once the method was hot
+        var before = fused.Then.Any(op => op is Tenfold.Add); // the addition; swapping first and last in one tuple assignment lost values once the method was hot, for a reason not found yet
         foreach (var op in fused.Then)
         {
             if (op is Tenfold.Add)
