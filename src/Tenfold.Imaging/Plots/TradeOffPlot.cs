@@ -46,7 +46,7 @@ public static class TradeOffPlot
 
         string[] names = [.. rows.Select(row => Plot.Short(row.Operation))];
         bool[] bold = [.. rows.Select(row => row == result.Best)];
-        var places = Labels.Place(points, [.. names.Zip(bold, (name, b) => (Plot.Measure(name, 13, b) + 4, 17.0))], new(Left + 4, Top - 12, Width - 8, Bottom - 4), avoid);
+        var places = Labels.Place(points, [.. names.Zip(bold, (name, b) => (Plot.Measure(name, 13, b) + 4, 17.0))], new(Left + 4, Top - 12, Right, Bottom - 4), avoid);
         foreach (var (point, place) in points.Zip(places))
         {
             var end = place.Nearest(point.X, point.Y);
