@@ -106,7 +106,7 @@ public static partial class Verbs
     public static Model Load(this Graph graph, string path)
     {
         var (weights, report) = WeightFile.Fit(graph, WeightFile.Read(path));
-        return report.Fits ? Bound(graph, weights) : throw new WeightMismatchException($"{path}: does not fit {graph.Name}; {report}", report);
+        return report.Fits ? Bound(graph, weights, trained: true) : throw new WeightMismatchException($"{path}: does not fit {graph.Name}; {report}", report);
     }
 
     /// <summary>The same for a file that fits in part, such as the weights of other classes: what does not fit gets fresh values from <paramref name="seed"/>.</summary>
@@ -119,7 +119,7 @@ public static partial class Verbs
         if (weights.Count == 0) throw new WeightMismatchException($"{path}: nothing in it fits {graph.Name}; {report}", report);
         var fresh = graph.Init(seed);
         foreach (var (name, tensor) in weights) fresh[name] = tensor;
-        return Bound(graph, fresh);
+        return Bound(graph, fresh, trained: report.Fits);
     }
 
     /// <summary>Writes the weights alone by their names, atomically, as safetensors or, if the name ends in <c>.npz</c>, NumPy's arrays: PyTorch loads them
@@ -131,8 +131,15 @@ public static partial class Verbs
         else Safetensors.Write(path, model.Weights, new Dictionary<string, string> { ["format"] = "pt" });
     }
 
-    private static Model Bound(Graph graph, Weights weights) => new(graph, weights)
+    // What a file of weights does not say about the pictures and classes that it was trained on, the network's entry does.
+    private static Model Bound(Graph graph, Weights weights, bool trained)
     {
-        Preprocessing = Network.All.FirstOrDefault(network => network.Name == graph.Name)?.Preprocessing ?? Preprocessing.None,
-    };
+        var network = Network.All.FirstOrDefault(network => network.Name == graph.Name);
+        var classes = graph.Outputs[0].Shape.Count / graph.Outputs[0].Shape[0];
+        return new Model(graph, weights)
+        {
+            Preprocessing = network?.Preprocessing ?? Preprocessing.None,
+            Classes = trained && network?.Classes == ImageNet.Classes.Count && classes == ImageNet.Classes.Count ? ImageNet.Classes : [],
+        };
+    }
 }

@@ -194,6 +194,17 @@ public sealed class WeightFileTests : IDisposable
         }).Message);
     }
 
+    [Fact]
+    public void Weights_of_a_thousand_classes_name_those_of_ImageNet()
+    {
+        new Model(Network.Create("squeezenet1_1")).SaveWeights(At("s.safetensors"));
+        var model = Network.Create("squeezenet1_1").Load(At("s.safetensors"));
+        Assert.Equal(1000, model.Classes.Distinct().Count());
+        Assert.Equal(("tench", "golden retriever", "espresso", "toilet tissue"), (model.Classes[0], model.Classes[207], model.Classes[967], model.Classes[999]));
+        Assert.Empty(model.WithClasses(1000).Classes);
+        Assert.Empty(Network.Create("squeezenet1_1", classes: 7).LoadMatching(At("s.safetensors"), out _).Classes);
+    }
+
     private string Npy()
     {
         NpyFile.Write(At("x.npy"), Counted([2, 500]));
