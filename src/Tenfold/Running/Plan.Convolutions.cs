@@ -12,6 +12,9 @@ internal sealed unsafe partial class Plan
             case Convolution or ConvolutionTranspose or Fused { First: Convolution or ConvolutionTranspose }:
                 Dense(node);
                 return true;
+            case Chained { First: Pick } chain:
+                Listed(node, chain);
+                return true;
             case Chained chain:
                 Separable(node, chain);
                 return true;
@@ -61,6 +64,25 @@ internal sealed unsafe partial class Plan
             (item, scratch) => separable.Run(item, x.P, firstPacked.P, firstBias.P, firstThen.Kernel, packed.P, bias.P, then.Kernel, y.P, scratch), separable.Scratch);
     }
 
+    private void Listed(Node node, Chained chain)
+    {
+        var (pick, maps) = ((Pick)chain.First, node.Inputs.Take(chain.Arity).ToArray());
+        Node[] after = [node.Inputs[0], .. node.Inputs.Skip(chain.Arity)]; // the list itself is no node
+        var (op, then) = Split(chain.Second, after);
+        var name = Graph.NameOf(node);
+        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)]);
+        var (packed, bias) = (Packed(name, after[1], convolution), Bias(chain.Second, after, node.Channels));
+        Slot[] x = [.. maps.Select(map => Get(map, Layout.Blocked))];
+        var y = New(node, Layout.Blocked);
+        Slot[] reads = then.Add is null ? [.. x, packed, bias] : [.. x, packed, bias, then.Add];
+        Add(name, $"pointwise, {pick.Channels.Count} channels of {x.Length} maps by {convolution.Runs} runs, {convolution.Items} items", convolution.Items, reads, [y], (item, _) =>
+        {
+            var from = stackalloc float*[x.Length];
+            for (var i = 0; i < x.Length; i++) from[i] = x[i].P;
+            convolution.Run(item, from, packed.P, bias.P, then.Kernel, y.P);
+        });
+    }
+
     // A number for each output channel; zeros where the operation has no bias.
     private Slot Bias(Op op, IReadOnlyList<Node> inputs, int channels) =>
         (op is Fused fused ? fused.Arity : inputs.Count) > 2 ? Get(inputs[2], Layout.Plain) : Now(Floats((channels + 15) / 16 * 16));
@@ -69,15 +91,16 @@ internal sealed unsafe partial class Plan
     private Slot Packed(string name, Node node, PackedKernel convolution)
     {
         var (kernel, factor) = node.Op is ScaledKernel ? (node.Inputs[0], Get(node.Inputs[1], Layout.Plain)) : (node, null);
-        if (_constants.Contains(node) && kernel.Op is Parameter)
+        if (_constants.Contains(node))
             return _shared.Get(Constants.Key(node) is { } key ? $"{key} {convolution.Packing}" : null, () =>
             {
-                // Straight from the weights.
-                var tensor = _weights[Graph.NameOf(kernel)];
+                // Straight from the weights, where it is one of them.
+                var tensor = kernel.Op is Parameter ? _weights[Graph.NameOf(kernel)] : null;
+                var reordered = tensor is null ? Get(kernel, Layout.Plain) : null;
                 var made = Now(new Slot([checked((int)convolution.PackedSize)], Layout.Plain), clear: false);
                 _team.Run([new Step(name, "pack the kernel", convolution.PackItems, (item, _) =>
                 {
-                    fixed (float* k = tensor.Span) convolution.Pack(item, k, factor is null ? null : factor.P, made.P);
+                    fixed (float* k = tensor is null ? reordered!.Span : tensor.Span) convolution.Pack(item, k, factor is null ? null : factor.P, made.P);
                 })], 0);
                 return made;
             });

@@ -16,15 +16,7 @@ internal sealed unsafe partial class Plan
             case Concat { Axis: 1 } when node.Shape.Rank == 4:
                 Channels(node, [.. node.Inputs.SelectMany((input, map) => Enumerable.Range(0, input.Channels).Select(c => (map, c)))]);
                 return true;
-            case Slice { Axis: 1 } op when node.Shape.Rank == 4:
-                Channels(node, [.. Enumerable.Range(op.Start, op.Length).Select(c => (0, c))]);
-                return true;
-            case Embed { Axis: 1 } op when node.Shape.Rank == 4:
-                Channels(node, [.. Enumerable.Repeat((-1, 0), op.Before), .. Enumerable.Range(0, node.Inputs[0].Channels).Select(c => (0, c)), .. Enumerable.Repeat((-1, 0), op.After)]);
-                return true;
-            case ChannelShuffle op when node.Shape.Rank == 4:
-                Channels(node, [.. Enumerable.Range(0, node.Channels).Select(c => (0, c % op.Groups * (node.Channels / op.Groups) + c / op.Groups))]);
-                return true;
+            case Pick op: Channels(node, [.. op.Channels]); return true;
             case Concat op: Pieces(node, op.Axis, [.. node.Inputs.Select(input => input.Shape[op.Axis])], 0); return true;
             case Slice op: Pieces(node, op.Axis, [op.Length], op.Start); return true;
             case Embed op: Pieces(node, op.Axis, [-op.Before, node.Inputs[0].Shape[op.Axis], -op.After], 0); return true;

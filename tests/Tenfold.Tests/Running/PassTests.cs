@@ -51,6 +51,30 @@ public class PassTests
     }
 
     [Fact]
+    public void Units_of_ShuffleNet_v2_are_convolutions_alone()
+    {
+        var graph = Image.Of(24, 4, 5).Scope("1", x => x.ShuffleUnitV2(24)).Scope("2", x => x.ShuffleUnitV2(24)).Conv(7, 1).ToGraph("units");
+        Assert.All(Operations(Same(graph, graph => Passes.All(graph, frozen: true))), type => Assert.True(type == typeof(Fused) || type == typeof(Convolution) || type == typeof(Chained)));
+    }
+
+    [Fact]
+    public void A_depthwise_convolution_keeps_the_order_of_the_map_that_was_shuffled()
+    {
+        var graph = Image.Of(6, 4, 5).ConvBn(24, 1).Relu().ChannelShuffle(3).Depthwise(3).BatchNorm().Conv(8, 1, groups: 2).ToGraph("depthwise");
+        Assert.Equal([typeof(Fused), typeof(Convolution), typeof(Chained)], Operations(Same(graph, graph => Passes.All(graph, frozen: true))));
+        Assert.Equal([typeof(Convolution), typeof(BatchNorm), typeof(Relu), typeof(Pick), typeof(Convolution), typeof(BatchNorm), typeof(Convolution)], Operations(Same(graph, graph => RouteChannels.In(graph, frozen: false))));
+    }
+
+    [Fact]
+    public void The_gradient_of_a_split_is_one_list()
+    {
+        var x = Image.Of(24, 3, 3);
+        var halves = x.Split(2);
+        var graph = new Graph("split", halves[0].Relu().Embed(0, 12) + halves[1].Tanh().Embed(12, 0));
+        Assert.Equal([typeof(Pick), typeof(Pick), typeof(Relu), typeof(Tanh), typeof(Pick)], Operations(Same(graph, graph => RouteChannels.In(graph, frozen: false))));
+    }
+
+    [Fact]
     public void A_residual_network_becomes_one_operation_a_convolution()
     {
         var graph = Network.Create("resnet20");

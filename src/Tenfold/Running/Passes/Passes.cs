@@ -12,6 +12,7 @@ internal static class Passes
     {
         if (frozen) graph = FoldNorms.In(graph);
         graph = FuseEpilogues.In(graph);
+        graph = RouteChannels.In(graph, frozen);
         return frozen ? ChainSeparable.In(graph) : graph;
     }
 

@@ -1,0 +1,159 @@
+namespace Tenfold;
+
+/// <summary>Slices, concatenations and shuffles of channels become lists of channels, which cost nothing where a pointwise convolution reads them.</summary>
+/// <remarks>
+/// <para>One list stands for any chain of them: what passes by in ShuffleNet v2 unit after unit is read where it was once computed.</para>
+/// <para>A depthwise convolution behind a list that reorders one map keeps the map's order, its own kernels reordered, and the list follows it.</para>
+/// </remarks>
+internal static class RouteChannels
+{
+    /// <param name="frozen">Whether the weights never change, so that they can be reordered once.</param>
+    public static Graph In(Graph graph, bool frozen) => Read(Compose(graph, frozen));
+
+    private static Graph Compose(Graph graph, bool frozen)
+    {
+        var (once, constants) = (graph.UsedOnce(), frozen ? graph.Constants() : []);
+        return graph.Pass((node, inputs) =>
+        {
+            if (node.Shape.Rank != 4 || inputs.Length == 0) return null;
+            if (node.Op is Concat && !inputs.Any(input => input.Op is Pick)) return null; // its inputs may be computed in their place
+            var name = graph.NameOf(node);
+            if (Channels(node.Op, inputs) is { } channels) return Listed(inputs, channels, name);
+            if (node.Op is Add && inputs is [{ Op: Pick a }, { Op: Pick b }] && Together(a, b, inputs[0].Inputs.Count) is { } both)
+                return Listed([.. inputs[0].Inputs, .. inputs[1].Inputs], both, name);
+            if (inputs[0] is { Op: Pick reorder } && once.Contains(node.Inputs[0]) && reorder.IsPermutation && inputs[0].Inputs[0].Channels == node.Channels && Depthwise(node) && node.Inputs.Skip(1).All(constants.Contains))
+                return reorder.Apply([node.Op.Apply([inputs[0].Inputs[0].Outermost, .. inputs.Skip(1).Select(weights => Reorder(weights, reorder, name))], name)], $"{name}.order#");
+            return null;
+        });
+    }
+
+    // For each channel of the operation: which channel of which input; a negative input is zeros.
+    private static (int Map, int Channel)[]? Channels(Op op, Node[] inputs) => op switch
+    {
+        Concat { Axis: 1 } => [.. inputs.SelectMany((input, map) => Enumerable.Range(0, input.Channels).Select(c => (map, c)))],
+        Slice { Axis: 1 } slice => [.. Enumerable.Range(slice.Start, slice.Length).Select(c => (0, c))],
+        Embed { Axis: 1 } embed => [.. Enumerable.Repeat((-1, 0), embed.Before), .. Enumerable.Range(0, inputs[0].Channels).Select(c => (0, c)), .. Enumerable.Repeat((-1, 0), embed.After)],
+        ChannelShuffle shuffle => [.. Enumerable.Range(0, inputs[0].Channels).Select(c => (0, c % shuffle.Groups * (inputs[0].Channels / shuffle.Groups) + c / shuffle.Groups))],
+        _ => null,
+    };
+
+    // The list over the maps that are computed, with those that are lists themselves looked through.
+    private static Node Listed(Node[] inputs, (int Map, int Channel)[] channels, string name)
+    {
+        var maps = new List<Node>();
+        var list = channels.Select(from =>
+        {
+            if (from.Map < 0) return from;
+            var (map, channel) = Source(inputs[from.Map], from.Channel);
+            if (map is null) return (-1, 0);
+            if (!maps.Contains(map)) maps.Add(map);
+            return (maps.IndexOf(map), channel);
+        }).ToArray();
+        if (maps.Count == 0) maps.Add(inputs[0].Value); // zeros alone, of its size
+        var pick = new Pick(list);
+        return pick.IsPermutation && list.Length == maps[0].Channels && list.Index().All(at => at.Item.Item2 == at.Index) ? maps[0] : pick.Apply([.. maps.Select(map => map.Outermost)], name);
+
+        static (Node? Map, int Channel) Source(Node map, int channel)
+        {
+            for (map = map.Value; ;)
+            {
+                switch (map.Op)
+                {
+                    case Pick pick:
+                        (var i, channel) = pick.Channels[channel];
+                        if (i < 0) return (null, 0);
+                        map = map.Inputs[i];
+                        break;
+                    case Concat { Axis: 1 }:
+                        var piece = 0;
+                        for (; channel >= map.Inputs[piece].Channels; piece++) channel -= map.Inputs[piece].Channels;
+                        map = map.Inputs[piece];
+                        break;
+                    default: return (map, channel);
+                }
+            }
+        }
+    }
+
+    // The sum of two lists of which one has a zero wherever the other has none: the gradient of a split.
+    private static (int Map, int Channel)[]? Together(Pick a, Pick b, int maps)
+    {
+        var both = new (int Map, int Channel)[a.Channels.Count];
+        for (var c = 0; c < both.Length; c++)
+        {
+            if (a.Channels[c].Map >= 0 && b.Channels[c].Map >= 0) return null;
+            both[c] = b.Channels[c].Map < 0 ? a.Channels[c] : (b.Channels[c].Map + maps, b.Channels[c].Channel);
+        }
+
+        return both;
+    }
+
+    private static bool Depthwise(Node node) =>
+        (node.Op is Fused fused ? fused.Arity == node.Inputs.Count ? fused.First : null : node.Op) is Convolution conv && conv.Groups == node.Channels && conv.Groups == node.Inputs[0].Channels;
+
+    // Weights of a depthwise convolution in the order of the map behind the list.
+    private static Node Reorder(Node weights, Pick list, string name)
+    {
+        if (weights.Op is ScaledKernel) return weights.Op.Apply([.. weights.Inputs.Select(input => Reorder(input.Outermost, list, name))], $"{name}.kernel#");
+        var order = new int[list.Channels.Count];
+        foreach (var (place, from) in list.Channels.Index()) order[from.Channel] = place;
+        return new Reordered(order).Apply([weights], $"{name}.weights#");
+    }
+
+    // Lists that pointwise convolutions alone read are theirs. What lines up in blocks of 16 is left to be computed in its place, which also serves others.
+    private static Graph Read(Graph graph)
+    {
+        var (users, constants) = (graph.Users(), graph.Constants());
+        return graph.Pass((node, inputs) =>
+        {
+            if (inputs.Length < 2 || !Reads(node) || !IsList(node.Inputs[0]) || graph.Outputs.Contains(node.Inputs[0])) return null;
+            if (!users[node.Inputs[0]].All(user => Reads(user) && !user.Inputs.Skip(1).Contains(node.Inputs[0]))) return null;
+            var maps = inputs[0].Inputs;
+            if (node.Inputs[0].Inputs.Any(constants.Contains)) return null;
+            var list = inputs[0].Op as Pick ?? new Pick(Channels(inputs[0].Op, [.. maps])!);
+            if (list.Channels.Any(channel => channel.Map < 0)) return null;
+            return new Chained(list, maps.Count, node.Op).Apply([.. maps.Select(map => map.Outermost), .. inputs.Skip(1)], graph.NameOf(node));
+        });
+
+        static bool IsList(Node node) => node.Op is Pick
+            || (node is { Op: Concat { Axis: 1 }, Shape.Rank: 4 } && (node.Shape.Batch > 1 || node.Inputs.SkipLast(1).Any(input => input.Channels % 16 != 0)));
+
+        static bool Reads(Node node) => ((node.Op as Fused)?.First ?? node.Op) is Convolution conv && DenseShapes.Of(conv, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape) is var shape
+            && shape.Pointwise && Kernels.LaneMap.Of(shape) is null;
+    }
+}
+
+/// <summary>Channels of several maps of one size, in any order, as often as wanted, and zeros. Inputs: the maps.</summary>
+/// <param name="Channels">For each channel of the result: which channel of which map; a negative map for zeros.</param>
+internal sealed record Pick(IReadOnlyList<(int Map, int Channel)> Channels) : Op
+{
+    public override string Name => "channels";
+
+    /// <summary>Whether they are all those of one map, each once.</summary>
+    public bool IsPermutation { get; } = Channels.All(channel => channel.Map == 0) && Channels.Select(channel => channel.Channel).Order().SequenceEqual(Enumerable.Range(0, Channels.Count));
+
+    public override Shape Infer(ReadOnlySpan<Shape> inputs) => inputs[0].With(1, Channels.Count);
+
+    public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
+    {
+        for (var n = 0; n < output.Shape.Batch; n++)
+            for (var c = 0; c < Channels.Count; c++)
+                if (Channels[c] is { Map: >= 0 } from) inputs[from.Map].Plane(n, from.Channel).CopyTo(output.Plane(n, c));
+    }
+}
+
+/// <summary>Weights with the first dimension in another order: y[i] = x[Order[i]].</summary>
+internal sealed record Reordered(IReadOnlyList<int> Order) : Op
+{
+    public override string Name => "reordered";
+
+    public override Shape Infer(ReadOnlySpan<Shape> inputs) => inputs[0];
+
+    public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
+    {
+        var row = output.Data.Length / Order.Count;
+        for (var i = 0; i < Order.Count; i++) inputs[0].Data.AsSpan(Order[i] * row, row).CopyTo(output.Data.AsSpan(i * row, row));
+    }
+
+    public override string ToString() => $"reordered ({string.Join(", ", Order)})";
+}
