@@ -8,7 +8,7 @@ internal sealed partial class OnnxImport
     private static readonly HashSet<string> s_folded =
     [
         "Constant", "ConstantOfShape", "Shape", "Size", "Range", "Gather", "Unsqueeze", "Squeeze", "Concat", "Slice", "Split", "Reshape", "Flatten", "Transpose", "Expand", "Tile", "Identity", "Cast", "CastLike",
-        "Add", "Sub", "Mul", "Div", "Mod", "Pow", "Max", "Min", "Neg", "Abs", "Floor", "Ceil", "Round", "Sqrt", "Not", "And", "Or", "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Where",
+        "Add", "Sub", "Mul", "Div", "Mod", "Pow", "Max", "Min", "Neg", "Abs", "Floor", "Ceil", "Round", "Sqrt", "Not", "And", "Or", "Xor", "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Where",
         "ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin", "NonZero",
     ];
 
@@ -30,7 +30,6 @@ internal sealed partial class OnnxImport
                 var value = step.Tensor("value") is { } tensor ? Constant.Read(tensor, NoExternal) : new Constant([1], [0f]);
                 if (value.Count != 1) throw new FormatException($"its value has {value.Count} numbers, not one");
                 return [value.Pick(shape, new int[Limited(Constant.Product(shape))])];
-            case "Where" when step[0].Known is null: throw new NotSupportedException("its condition depends on the input's numbers");
         }
 
         if (!IsFolded(step.Type) || !step.AllKnown || step.Inputs == 0) return null;
@@ -140,11 +139,11 @@ internal sealed partial class OnnxImport
         var (x, y) = (Broadcast(a, sizes), Broadcast(b, sizes));
         if (x.Wholes is { } left && y.Wholes is { } right)
         {
-            var truth = type is "And" or "Or" or "Equal" or "Greater" or "Less" or "GreaterOrEqual" or "LessOrEqual";
+            var truth = type is "And" or "Or" or "Xor" or "Equal" or "Greater" or "Less" or "GreaterOrEqual" or "LessOrEqual";
             return new Constant(sizes, [.. left.Zip(right, (p, q) => type switch
             {
                 "Add" => checked(p + q), "Sub" => checked(p - q), "Mul" => checked(p * q), "Div" => p / q, "Mod" => q == 0 ? throw new DivideByZeroException() : (p % q + q) % q,
-                "Pow" => (long)Math.Pow(p, q), "Max" => Math.Max(p, q), "Min" => Math.Min(p, q), "And" => p & q, "Or" => p | q,
+                "Pow" => (long)Math.Pow(p, q), "Max" => Math.Max(p, q), "Min" => Math.Min(p, q), "And" => p & q, "Or" => p | q, "Xor" => p ^ q,
                 "Equal" => p == q ? 1 : 0, "Greater" => p > q ? 1 : 0, "Less" => p < q ? 1 : 0, "GreaterOrEqual" => p >= q ? 1 : 0, _ => p <= q ? 1L : 0,
             })], truth);
         }

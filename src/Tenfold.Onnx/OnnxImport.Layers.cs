@@ -178,12 +178,51 @@ internal sealed partial class OnnxImport
         }
     }
 
-    private static Node BatchNormalization(OnnxStep step)
+    private static Node[] BatchNormalization(OnnxStep step)
     {
-        if (step.Flag("training_mode") || (step.Opset < 7 && step.Outputs > 1 && !step.Flag("is_test"))) throw new NotSupportedException("it is in training");
-        if (!step.Flag("spatial", true)) throw new NotSupportedException("it has a norm for each pixel");
-        return step.Make(new BatchNorm(step.Float("epsilon", 1e-5f), 1 - step.Float("momentum", 0.9f)),
-            step.X(0), step.X(1, "weight"), step.X(2, "bias"), step.X(3, "running_mean"), step.X(4, "running_var"));
+        var (x, epsilon) = (step.X(0), step.Float("epsilon", 1e-5f));
+        if (step.Opset >= 14 ? step.Flag("training_mode") : step.Outputs > 1 && !(step.Opset < 7 && step.Flag("is_test"))) return TrainingNorm(step, x, epsilon);
+        if (!step.Flag("spatial", true)) return [NormOfPlaces(step, x, epsilon)];
+        return [step.Make(new BatchNorm(epsilon, 1 - step.Float("momentum", 0.9f)), x, step.X(1, "weight"), step.X(2, "bias"), step.X(3, "running_mean"), step.X(4, "running_var"))];
+    }
+
+    // The statistics are those of the batch: every channel standardised over all samples. The running ones move on by the momentum.
+    private static Node[] TrainingNorm(OnnxStep step, Node x, float epsilon)
+    {
+        if (step.Opset < 14) throw new NotSupportedException("it is in training");
+        var rank = x.Shape.Rank;
+        if (rank < 2) throw new FormatException($"takes channels, not {x.Shape}");
+        var turn = new Transpose(new Permutation([1, 0, .. Enumerable.Range(2, rank - 2)]));
+        var normal = step.Part(turn, step.Part(new Standardize(1, epsilon), step.Part(turn, x)));
+        var y = PerChannel(step, normal);
+        if (!step.UsesOutput(1) && !step.UsesOutput(2)) return [y];
+        int[] axes = [.. Enumerable.Range(0, rank).Where(axis => axis != 1)];
+        var (mean, variance) = Moments(step, x, axes);
+        var momentum = step.Float("momentum", 0.9f);
+        return [y, Moved(3, mean, "running_mean"), Moved(4, variance, "running_var")];
+
+        Node Moved(int i, Node now, string role) => step.Part(new Add(), step.Part(new Affine(momentum, 0), step.X(i, role)), step.Part(new Affine(1 - momentum, 0), Between(step, now, [x.Channels])));
+    }
+
+    // Before opset 9 there could be statistics, scale and shift for every pixel.
+    private static Node NormOfPlaces(OnnxStep step, Node x, float epsilon)
+    {
+        int[] sizes = [1, .. x.Shape.Skip(1)];
+        var (scale, shift, mean, variance) = (Numbers(1, "scale"), Numbers(2, "shift"), Numbers(3, "mean"), Numbers(4, "variance"));
+        var factor = scale.Zip(variance, (s, v) => s / MathF.Sqrt(v + epsilon)).ToArray();
+        var offset = factor.Select((f, i) => shift[i] - mean[i] * f).ToArray();
+        return step.Make(new Add(), step.Part(new Multiply(), x, step.Lift(new Constant(sizes, factor), "weight")), step.Lift(new Constant(sizes, offset), "bias"));
+
+        float[] Numbers(int i, string role) => step.Known(i, role) is { } known && known.Count == Constant.Product(sizes) ? known.AsReals
+            : throw new FormatException($"its {role} has {step.Known(i, role).Count} numbers for {x.Shape}");
+    }
+
+    /// <summary>Mean and biased variance over some axes, each kept with size 1.</summary>
+    private static (Node Mean, Node Variance) Moments(OnnxStep step, Node x, int[] axes)
+    {
+        var mean = Mean(step, x, axes);
+        var centred = step.Part(new Add(), x, step.Part(new Affine(-1, 0), mean));
+        return (mean, Mean(step, step.Part(new Power(2), centred), axes));
     }
 
     private static Node InstanceNormalization(OnnxStep step)
@@ -199,15 +238,17 @@ internal sealed partial class OnnxImport
         return step.Make(new Add(), scaled, step[2].Node is { } shift ? Between(step, shift, sizes) : step.Weight(2, "bias", sizes));
     }
 
-    private static Node LayerNormalization(OnnxStep step)
+    private static Node[] LayerNormalization(OnnxStep step)
     {
         var x = step.X(0);
-        if (step.UsesOutput(1) || step.UsesOutput(2)) throw new NotSupportedException("its mean or deviation is read");
         var axis = Axis(step.Int("axis", -1), x.Shape.Rank);
         var epsilon = step.Float("epsilon", 1e-5f);
         var normal = axis > 0 ? step.Part(new Standardize(axis, epsilon), x) : Between(step, step.Part(new Standardize(1, epsilon), Between(step, x, [1, Constant.Product(x.Shape)])), [.. x.Shape]);
         var scaled = Both(step, new Multiply(), normal, step[1], "weight");
-        return step.Has(2) ? Both(step, new Add(), scaled, step[2], "bias") : scaled;
+        var y = step.Has(2) ? Both(step, new Add(), scaled, step[2], "bias") : scaled;
+        if (!step.UsesOutput(1) && !step.UsesOutput(2)) return [y];
+        var (mean, variance) = Moments(step, x, [.. Enumerable.Range(axis, x.Shape.Rank - axis)]);
+        return [y, mean, step.Part(new Power(-0.5f), step.Part(new Affine(1, epsilon), variance))];
     }
 
     private static Node GroupNormalization(OnnxStep step)

@@ -10,9 +10,9 @@ internal sealed partial class OnnxImport
         ["DeformConv"] = One(DeformableConvolution),
         ["Gemm"] = One(Gemm),
         ["MatMul"] = One(MatMul),
-        ["BatchNormalization"] = One(BatchNormalization),
+        ["BatchNormalization"] = BatchNormalization,
         ["InstanceNormalization"] = One(InstanceNormalization),
-        ["LayerNormalization"] = One(LayerNormalization),
+        ["LayerNormalization"] = LayerNormalization,
         ["GroupNormalization"] = One(GroupNormalization),
         ["LRN"] = One(Lrn),
         ["MaxPool"] = One(MaxPool),
@@ -55,7 +55,7 @@ internal sealed partial class OnnxImport
         ["Neg"] = One(step => step.Make(new Affine(-1, 0), step.X(0))),
         ["Clip"] = One(Clip),
         ["Identity"] = One(step => step.X(0)),
-        ["Cast"] = One(step => step.Int("to", 0) is 1 or 10 or 11 or 16 ? step.X(0) : throw new NotSupportedException("it casts what the network computes to whole numbers")),
+        ["Cast"] = One(Cast),
 
         ["Add"] = One(Add),
         ["Sub"] = One(Sub),
@@ -63,8 +63,17 @@ internal sealed partial class OnnxImport
         ["Div"] = One(Div),
         ["Sum"] = One(step => Enumerable.Range(1, step.Inputs - 1).Aggregate(step.X(0), (sum, i) => Both(step, new Add(), sum, step[i]))),
         ["Mean"] = One(step => step.Make(new Affine(1f / step.Inputs, 0), Enumerable.Range(1, step.Inputs - 1).Aggregate(step.X(0), (sum, i) => Both(step, new Add(), sum, step[i])))),
-        ["Max"] = One(step => Enumerable.Range(1, step.Inputs - 1).Aggregate(step.X(0), (most, i) => Greater(step, most, step[i], sign: 1))),
-        ["Min"] = One(step => Enumerable.Range(1, step.Inputs - 1).Aggregate(step.X(0), (least, i) => Greater(step, least, step[i], sign: -1))),
+        ["Max"] = One(step => Enumerable.Range(1, step.Inputs - 1).Aggregate(step.X(0), (most, i) => Extreme(step, most, step[i], greatest: true))),
+        ["Min"] = One(step => Enumerable.Range(1, step.Inputs - 1).Aggregate(step.X(0), (least, i) => Extreme(step, least, step[i], greatest: false))),
+        ["Equal"] = One(step => Both(step, new Compare(Relation.Equal), step.X(0), step[1])),
+        ["Greater"] = One(step => Both(step, new Compare(Relation.Greater), step.X(0), step[1])),
+        ["GreaterOrEqual"] = One(step => Both(step, new Compare(Relation.GreaterOrEqual), step.X(0), step[1])),
+        ["Less"] = One(step => Both(step, new Compare(Relation.Greater), step.X(1), step[0])),
+        ["LessOrEqual"] = One(step => Both(step, new Compare(Relation.GreaterOrEqual), step.X(1), step[0])),
+        ["Not"] = One(step => step.Make(new Not(), step.X(0))),
+        ["And"] = One(step => Both(step, new Multiply(), step.X(0), step[1])),
+        ["Or"] = One(step => Both(step, new Maximum(), step.X(0), step[1])),
+        ["Xor"] = One(step => step.Make(new Not(), Both(step, new Compare(Relation.Equal), step.X(0), step[1]))),
         ["Where"] = One(Where),
 
         ["Reshape"] = One(step => Final(step, step.X(0), ReshapeSizes(step, [.. step.X(0).Shape]))),
@@ -85,6 +94,7 @@ internal sealed partial class OnnxImport
         ["ReduceSum"] = One(step => Reduced(step, step.Type)),
         ["ReduceMean"] = One(step => Reduced(step, step.Type)),
         ["ReduceMax"] = One(step => Reduced(step, step.Type)),
+        ["ReduceProd"] = One(step => Reduced(step, step.Type)),
         ["ReduceMin"] = One(step => Reduced(step, step.Type)),
         ["ReduceL1"] = One(step => Reduced(step, step.Type)),
         ["ReduceL2"] = One(step => Reduced(step, step.Type)),
@@ -108,12 +118,11 @@ internal sealed partial class OnnxImport
     {
         var x = step.X(0);
         if (step[1].Known is { Count: 1 }) return step.Make(new LeakyRelu(step.Scalar(1, "slope")), x);
-        var below = step.Part(new Affine(-1, 0), step.Part(new Relu(), step.Part(new Affine(-1, 0), x))); // min(x, 0)
 
         // Before opset 7 a vector of slopes was one for each channel.
-        var slope = step.Opset < 7 && step[1].Sizes is [var channels] && x.Shape.Rank > 2 && step[1].Known is not null
-            ? step.Weight(1, "weight", [1, channels, .. Enumerable.Repeat(1, x.Shape.Rank - 2)]) : null;
-        return step.Make(new Add(), step.Part(new Relu(), x), Both(step, new Multiply(), below, slope ?? step[1], "weight"));
+        return step.Opset < 7 && step[1].Sizes is [var channels] && x.Shape.Rank > 2 && step[1].Known is not null
+            ? step.Make(new PRelu(), x, step.Weight(1, "weight", [1, channels, .. Enumerable.Repeat(1, x.Shape.Rank - 2)]))
+            : Both(step, new PRelu(), x, step[1], "weight");
     }
 
     private static Node Gelu(OnnxStep step)
@@ -127,15 +136,39 @@ internal sealed partial class OnnxImport
 
     private static Node Pow(OnnxStep step)
     {
-        if (step[1].Known is not { } exponent) throw new NotSupportedException("its exponent is computed, not a constant");
-        if (exponent.Count != 1) throw new NotSupportedException($"it has {exponent.Count} exponents");
-        if (!float.IsFinite(exponent.AsReals[0])) throw new NotSupportedException($"its exponent is {exponent.AsReals[0]}");
         var x = step.X(0);
-        return Between(step, step.Make(new Power(exponent.AsReals[0]), x), BroadcastSizes([.. x.Shape], exponent.Sizes));
+        return step[1].Known is { Count: 1 } exponent && float.IsFinite(exponent.AsReals[0])
+            ? Between(step, step.Make(new Power(exponent.AsReals[0]), x), BroadcastSizes([.. x.Shape], exponent.Sizes))
+            : Both(step, new Pow(), x, step[1], "exponent");
+    }
+
+    // Truth is 1 and 0 here, so only what makes other numbers of some is work. What holds whole numbers already keeps them.
+    private static Node Cast(OnnxStep step)
+    {
+        var x = step.X(0);
+        return step.Int("to", 0) switch
+        {
+            1 or 10 or 11 or 16 => x,
+            9 => IsTruth(x) ? x : step.Make(new Not(), step.Part(new Not(), x)),
+            _ when IsTruth(x) || IsWhole(x) => x,
+            _ => throw new NotSupportedException("it casts what the network computes to whole numbers"),
+        };
+
+        static bool IsTruth(Node node) => Origin(node).Op is Compare or Not;
+
+        static bool IsWhole(Node node) => Origin(node).Op is ArgMax;
+
+        static Node Origin(Node node) => node.Op is Reshape or Flatten or Transpose ? Origin(node.Inputs[0]) : node;
     }
 
     private static Node Clip(OnnxStep step)
     {
+        if (step.Opset >= 11 && Enumerable.Range(1, 2).Any(i => step.Has(i) && step[i].Known is null))
+        {
+            var least = step.Has(1) ? Both(step, new Maximum(), step.X(0), step[1]) : step.X(0);
+            return step.Has(2) ? Both(step, new Minimum(), least, step[2]) : least;
+        }
+
         var (min, max) = step.Opset < 11
             ? (step.Float("min", float.MinValue), step.Float("max", float.MaxValue))
             : (step.Has(1) ? step.Scalar(1, "minimum") : float.MinValue, step.Has(2) ? step.Scalar(2, "maximum") : float.MaxValue);
@@ -222,30 +255,23 @@ internal sealed partial class OnnxImport
         return step.Make(op, Between(step, a, [.. Enumerable.Repeat(1, rank - a.Shape.Rank), .. a.Shape]), other);
     }
 
-    // max(a, b) = b + max(a - b, 0)
-    private static Node Greater(OnnxStep step, Node a, Value b, int sign)
+    private static Node Extreme(OnnxStep step, Node a, Value b, bool greatest)
     {
-        if (b.Known is { Count: 1 } one && !float.IsNaN(one.AsReals[0]))
-        {
-            var bound = Math.Clamp(one.AsReals[0], float.MinValue, float.MaxValue);
-            return Between(step, step.Make(sign > 0 ? bound == 0 ? new Relu() : new Clip(bound, float.MaxValue) : new Clip(float.MinValue, bound), a), BroadcastSizes([.. a.Shape], b.Sizes));
-        }
-
-        var other = b.Node ?? step.Lift(b, "value", b.Sizes);
-        var more = step.Part(new Relu(), step.Part(new Affine(sign, 0), Both(step, new Add(), a, step.Part(new Affine(-1, 0), other))));
-        return Both(step, new Add(), step.Part(new Affine(sign, 0), more), other);
+        if (b.Known is not { Count: 1 } one || float.IsNaN(one.AsReals[0])) return Both(step, greatest ? new Maximum() : new Minimum(), a, b);
+        var bound = Math.Clamp(one.AsReals[0], float.MinValue, float.MaxValue);
+        return Between(step, step.Make(!greatest ? new Clip(float.MinValue, bound) : bound == 0 ? new Relu() : new Clip(bound, float.MaxValue), a), BroadcastSizes([.. a.Shape], b.Sizes));
     }
 
-    // m a + (1 - m) b for a mask that is known. The numbers that it hides must be finite.
     private static Node Where(OnnxStep step)
     {
-        var truth = step.Known(0, "condition");
-        var sizes = BroadcastSizes(truth.Sizes, BroadcastSizes(step[1].Sizes, step[2].Sizes));
-        foreach (var i in (int[])[1, 2])
-            if (step[i].Known is { } known && !known.AsReals.All(float.IsFinite)) throw new NotSupportedException("it chooses numbers that are not finite");
-        var mask = new Constant(truth.Sizes, truth.AsReals);
-        var other = new Constant(truth.Sizes, Array.ConvertAll(truth.AsReals, number => 1 - number));
-        var chosen = Both(step, new Add(), Both(step, new Multiply(), step.X(1), mask), Both(step, new Multiply(), step.X(2), other));
-        return Expanded(step, chosen, sizes);
+        var rank = Enumerable.Range(0, 3).Max(i => step[i].Sizes.Length);
+        return step.Make(new Where(), Ranked(step, 0, rank, "condition"), Ranked(step, 1, rank), Ranked(step, 2, rank));
+    }
+
+    /// <summary>An input with dimensions of 1 before its own.</summary>
+    private static Node Ranked(OnnxStep step, int i, int rank, string role = "value")
+    {
+        int[] sizes = [.. Enumerable.Repeat(1, rank - step[i].Sizes.Length), .. step[i].Sizes];
+        return step[i].Node is { } node ? Between(step, node, sizes) : step.Weight(i, role, sizes);
     }
 }

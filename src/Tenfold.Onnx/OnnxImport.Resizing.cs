@@ -94,32 +94,25 @@ internal sealed partial class OnnxImport
         return true;
     }
 
-    // A deformable sampling with one tap: the offset of a pixel is the place that the grid names, less its own.
     private static Node GridSample(OnnxStep step)
     {
-        var (x, grid) = (step.X(0), step.X(1, "grid"));
+        var x = step.X(0);
         Map(x);
-        if (grid.Shape.Rank != 4 || grid.Shape[3] != 2 || grid.Shape[0] != x.Shape[0]) throw new FormatException($"its grid {grid.Shape} does not fit {x.Shape}");
-        var (mode, outside) = (step.Text("mode", "bilinear"), step.Text("padding_mode", "zeros"));
-        if (mode is not ("bilinear" or "linear")) throw new NotSupportedException($"it samples in the mode {OnnxModel.Short(mode)}");
-        if (outside is not ("zeros" or "border")) throw new NotSupportedException($"it samples with the padding {OnnxModel.Short(outside)}");
-        var (from, to) = (x.Shape.Plane, new Size(grid.Shape[1], grid.Shape[2]));
-        var places = step.Part(new Transpose(new Permutation(0, 3, 1, 2)), grid);
-        var offset = step.Part(new Concat(1), Along(1, from.Height, i => i / to.Width), Along(0, from.Width, i => i % to.Width));
-        var (below, beside) = (from.Height - to.Height, from.Width - to.Width);
-        if (below > 0 || beside > 0) offset = step.Part(new Pad(new Padding(0, 0, Math.Max(0, below), Math.Max(0, beside)), PadMode.Zero), offset);
-        var sampled = step.Make(new DeformableSampling(new DeformableGrid(1, 1, new Padding(0, 0, Math.Max(0, -below), Math.Max(0, -beside)), 1, 1)), x, offset);
-        if (below > 0) sampled = step.Part(new Slice(2, 0, to.Height), sampled);
-        return beside > 0 ? step.Part(new Slice(3, 0, to.Width), sampled) : sampled;
-
-        // From -1 to 1: between the centres of the outermost pixels, or between their edges.
-        Node Along(int channel, int size, Func<int, float> own)
+        var mode = step.Text("mode", "bilinear") switch
         {
-            var corners = step.Flag("align_corners");
-            var place = step.Part(new Affine((corners ? size - 1 : size) / 2f, (size - 1) / 2f), step.Part(new Slice(1, channel, 1), places));
-            if (outside == "border") place = step.Part(new Clip(0, size - 1), place);
-            return step.Part(new Add(), place, step.Fixed(channel == 0 ? "columns" : "rows", [1, 1, to.Height, to.Width], i => -own(i)));
-        }
+            "nearest" => GridMode.Nearest,
+            "bilinear" or "linear" => GridMode.Bilinear,
+            "bicubic" or "cubic" => GridMode.Bicubic,
+            var other => throw new NotSupportedException($"it samples in the mode {OnnxModel.Short(other)}"),
+        };
+        var outside = step.Text("padding_mode", "zeros") switch
+        {
+            "zeros" => GridPadding.Zeros,
+            "border" => GridPadding.Border,
+            "reflection" => GridPadding.Reflection,
+            var other => throw new NotSupportedException($"it samples with the padding {OnnxModel.Short(other)}"),
+        };
+        return step.Make(new GridSampling(mode, outside, step.Flag("align_corners")), x, step.X(1, "grid"));
     }
 
     private sealed record Sampling(string Mode, string Coordinates, string Nearest, float CubicA, bool ExcludeOutside, bool Antialias)

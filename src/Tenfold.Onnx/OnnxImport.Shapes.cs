@@ -135,9 +135,13 @@ internal sealed partial class OnnxImport
     private static Node Concatenated(OnnxStep step)
     {
         var nodes = Enumerable.Range(0, step.Inputs).Select(i => step.X(i, $"part{i}")).ToArray();
-        var axis = Axis(step.Int("axis", 1), nodes[0].Shape.Rank);
-        if (nodes.Length == 1) return nodes[0];
-        if (axis > 0) return step.Make(new Concat(axis), nodes);
+        return Joined(step, nodes, Axis(step.Int("axis", 1), nodes[0].Shape.Rank));
+    }
+
+    private static Node Joined(OnnxStep step, IReadOnlyList<Node> nodes, int axis)
+    {
+        if (nodes.Count == 1) return nodes[0];
+        if (axis > 0) return step.Make(new Concat(axis), [.. nodes]);
         if (nodes[0].Shape.Rank == 1) return Final(step, step.Part(new Concat(1), [.. nodes.Select(node => Between(step, node, [1, node.Shape[0]]))]), [nodes.Sum(node => node.Shape[0])]);
         return Turned(step, step.Make(new Concat(1), [.. nodes.Select(node => Turned(step, node))]));
     }
@@ -198,8 +202,7 @@ internal sealed partial class OnnxImport
             i += run;
         }
 
-        if (parts.Count > 1 && axis == 0) throw new NotSupportedException("it picks from the batch");
-        var joined = parts.Count == 1 ? parts[0] : step.Part(new Concat(axis), [.. parts]);
+        var joined = Joined(step, parts, axis);
         return Between(step, joined, [.. x.Shape.Take(axis), .. step.Known(1, "indices").Sizes, .. x.Shape.Skip(axis + 1)]);
     }
 
@@ -231,8 +234,7 @@ internal sealed partial class OnnxImport
         {
             if (repeats[axis] == 1) continue;
             if (repeats[axis] > 4096) throw new NotSupportedException($"it repeats {repeats[axis]} times");
-            if (axis == 0) throw new NotSupportedException("it repeats the batch");
-            x = step.Part(new Concat(axis), [.. Enumerable.Repeat(x, repeats[axis])]);
+            x = Joined(step, [.. Enumerable.Repeat(x, repeats[axis])], axis);
         }
 
         return x;
@@ -251,7 +253,8 @@ internal sealed partial class OnnxImport
             "ReduceMax" => step.Part(new Max(set), x),
             "ReduceMin" => step.Part(new Affine(-1, 0), step.Part(new Max(set), step.Part(new Affine(-1, 0), x))),
             "ReduceMean" when given.Rank == 4 && set == Axes.Plane => step.Part(new AdaptiveAvgPool(1), x),
-            "ReduceMean" => Mean(x),
+            "ReduceMean" => Mean(step, x, axes),
+            "ReduceProd" => step.Part(new Product(set), x),
             "ReduceLogSumExp" => LogSumExp(x),
             _ => After(step.Part(new Sum(set), Before(x))),
         };
@@ -273,23 +276,23 @@ internal sealed partial class OnnxImport
             _ => node,
         };
 
-        // The number of samples is not a constant of the network, unlike the other sizes.
-        Node Mean(Node node)
-        {
-            var others = set & ~Axes.Batch;
-            var count = axes.Where(axis => axis > 0).Aggregate(1.0, (product, axis) => product * given[axis]);
-            var mean = others == Axes.None ? node : step.Part(new Affine((float)(1 / count), 0), step.Part(new Sum(others), node));
-            if (!set.HasFlag(Axes.Batch)) return mean;
-            if (mean.Shape.Rank == 1) mean = Between(step, mean, [mean.Shape[0], 1]);
-            return step.Part(new BatchMean(), Between(step, mean, [mean.Shape[0], Constant.Product(mean.Shape.Skip(1))]));
-        }
-
         Node LogSumExp(Node node)
         {
             var most = step.Part(new Max(set), node);
             var less = step.Part(new Exp(), step.Part(new Add(), node, step.Part(new Affine(-1, 0), most)));
             return step.Part(new Add(), most, step.Part(new Log(), step.Part(new Sum(set), less)));
         }
+    }
+
+    // Each axis kept with size 1. The number of samples is not a constant of the network, unlike the other sizes.
+    private static Node Mean(OnnxStep step, Node x, int[] axes)
+    {
+        var others = axes.Where(axis => axis > 0).Aggregate(Axes.None, (all, axis) => all | (Axes)(1 << axis));
+        var count = axes.Where(axis => axis > 0).Aggregate(1.0, (product, axis) => product * x.Shape[axis]);
+        var mean = others == Axes.None ? x : step.Part(new Affine((float)(1 / count), 0), step.Part(new Sum(others), x));
+        if (!axes.Contains(0)) return mean;
+        int[] sizes = [1, .. mean.Shape.Skip(1)];
+        return Between(step, step.Part(new BatchMean(), Between(step, mean, [mean.Shape[0], Constant.Product(sizes)])), sizes);
     }
 
     private static Node DepthToSpace(OnnxStep step)

@@ -48,6 +48,18 @@ internal sealed partial class OnnxWriter
             case Softplus: Emit("Softplus", x, y); break;
             case Elu { Alpha: var alpha }: Emit("Elu", x, y, ("alpha", alpha)); break;
             case Clip { Min: var min, Max: var max }: Emit("Clip", [x[0], Scalar("min", min), Scalar("max", max)], y); break;
+            case Pow: Emit("Pow", x, y); break;
+            case PRelu: Emit("PRelu", x, y); break;
+            case Tenfold.Maximum: Emit("Max", x, y); break;
+            case Minimum: Emit("Min", x, y); break;
+            case Compare { Relation: var relation }: Emit("Cast", [Emit(relation.ToString(), x)], y, ("to", 1)); break;
+            case Not: Emit("Cast", [Emit("Equal", [x[0], Scalar("zero", 0)])], y, ("to", 1)); break;
+            case Where: Emit("Where", [Emit("Cast", [x[0]], null, ("to", 9)), x[1], x[2]], y); break;
+            case GridSampling sampler:
+                var mode = sampler.Mode switch { GridMode.Nearest => "nearest", GridMode.Bilinear => _opset < 20 ? "bilinear" : "linear", _ => _opset < 20 ? "bicubic" : "cubic" };
+                Emit("GridSample", x, y, ("mode", mode), ("padding_mode", sampler.Outside.ToString().ToLowerInvariant()), ("align_corners", sampler.AlignCorners));
+                break;
+            case Product { Axes: var axes }: Reduce("ReduceProd", x[0], [.. Enumerable.Range(0, shape.Rank).Where(axis => ((int)axes >> axis & 1) != 0)], y); break;
             case Standardize norm: Standardized(norm, x[0], shape.Rank, y); break;
             case MatMul: Emit("MatMul", x, y); break;
             case Max { Axes: var axes }: Reduce("ReduceMax", x[0], [.. Enumerable.Range(0, shape.Rank).Where(axis => ((int)axes >> axis & 1) != 0)], y); break;
@@ -68,9 +80,9 @@ internal sealed partial class OnnxWriter
                 (pads[embed.Axis], pads[shape.Rank + embed.Axis]) = (embed.Before, embed.After);
                 Emit("Pad", [x[0], Whole("pads", pads)], y);
                 break;
-            case Pad { Padding: var p, Mode: var mode }:
+            case Pad { Padding: var p, Mode: var padding }:
                 Emit("Pad", [x[0], Whole("pads", 0, 0, p.Top, p.Left, 0, 0, p.Bottom, p.Right)], y,
-                    ("mode", mode switch { PadMode.Reflect => "reflect", PadMode.Replicate => "edge", PadMode.Circular => "wrap", _ => "constant" }));
+                    ("mode", padding switch { PadMode.Reflect => "reflect", PadMode.Replicate => "edge", PadMode.Circular => "wrap", _ => "constant" }));
                 break;
             case ChannelShuffle { Groups: var groups }:
                 long[] rest = [.. shape.Skip(2).Select(size => (long)size)];

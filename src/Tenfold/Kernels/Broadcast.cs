@@ -24,6 +24,17 @@ internal static unsafe class Broadcast
             map.Of(aStep == 0 ? new Vector<float>(*a) : Vector.Load(a + i), bStep == 0 ? new Vector<float>(*b) : Vector.Load(b + i)).Store(y + i);
         for (; i < n; i++) y[i] = map.Of(new Vector<float>(a[i * aStep]), new Vector<float>(b[i * bStep]))[0];
     }
+
+    /// <summary>y = a where the condition is not 0, else b, on a row of n numbers; a step is 1, or 0 where one number serves the whole row.</summary>
+    public static void Choose(float* condition, int conditionStep, float* a, int aStep, float* b, int bStep, float* y, int n)
+    {
+        var i = 0;
+        for (; i + Vector<float>.Count <= n; i += Vector<float>.Count)
+            Vector.ConditionalSelect(Vector.AsVectorSingle(Vector.Equals(Read(condition, conditionStep, i), Vector<float>.Zero)), Read(b, bStep, i), Read(a, aStep, i)).Store(y + i);
+        for (; i < n; i++) y[i] = condition[i * conditionStep] != 0 ? a[i * aStep] : b[i * bStep];
+
+        static Vector<float> Read(float* x, int step, int i) => step == 0 ? new Vector<float>(*x) : Vector.Load(x + i);
+    }
 }
 
 /// <summary>How an operand's pixel becomes vectors.</summary>

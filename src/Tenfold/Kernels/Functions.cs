@@ -15,13 +15,7 @@ internal static class Functions
         var n = shifted - magic;
         var r = Vector.FusedMultiplyAdd(n, new Vector<float>(-0.693359375f), bounded);
         r = Vector.FusedMultiplyAdd(n, new Vector<float>(2.12194440e-4f), r);
-        var p = new Vector<float>(1.9875691500e-4f);
-        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(1.3981999507e-3f));
-        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(8.3334519073e-3f));
-        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(4.1665795894e-2f));
-        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(1.6666665459e-1f));
-        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(0.5f));
-        p = Vector.FusedMultiplyAdd(p, r * r, r + Vector<float>.One);
+        var p = Vector<float>.One + Rest(r);
         // 2^n in two factors, for n from -150 to 128 is more than an exponent holds.
         var whole = Vector.AsVectorInt32(shifted) - Vector.AsVectorInt32(magic);
         var half = Vector.ShiftRightArithmetic(whole, 1);
@@ -54,6 +48,68 @@ internal static class Functions
         -0.5f => Vector<float>.One / Vector.SquareRoot(x),
         _ => Exp(new Vector<float>(exponent) * Vector.Log(x)),
     };
+
+    /// <summary>a^b. NaN for a negative a and a b that is not whole; a^0 is 1.</summary>
+    public static Vector<float> Power(Vector<float> a, Vector<float> b)
+    {
+        var size = Exp(b * Vector.Log(Vector.Abs(a)));
+        var half = b * new Vector<float>(0.5f);
+        var signed = Vector.ConditionalSelect(Vector.Equals(Vector.Floor(half), half), size, -size); // odd exponents keep the sign
+        signed = Vector.ConditionalSelect(Vector.Equals(Vector.Floor(b), b), signed, new Vector<float>(float.NaN));
+        var y = Vector.ConditionalSelect(Vector.LessThan(a, Vector<float>.Zero), signed, size);
+        return Vector.ConditionalSelect(Vector.Equals(b, Vector<float>.Zero), Vector<float>.One, y);
+    }
+
+    /// <summary>The error function: up to 1 a polynomial in x^2, beyond it 1 - e^p for a polynomial p, both fitted to the largest error; from 4 on 1.</summary>
+    public static Vector<float> Erf(Vector<float> x)
+    {
+        var z = x * x;
+        var p = new Vector<float>(7.889119297e-5f);
+        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(-8.020820841e-4f));
+        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(5.189535208e-3f));
+        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(-2.685444430e-2f));
+        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(0.1128360033f));
+        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(-0.3761262596f));
+        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(0.1283791661f));
+        var near = Vector.FusedMultiplyAdd(p, x, x);
+        var size = Vector.Abs(x);
+        var t = Vector.MinNative(new Vector<float>(4), size);
+        var q = new Vector<float>(-4.314356829e-6f);
+        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(3.793162250e-5f));
+        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(8.883974806e-5f));
+        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(-3.039451063e-3f));
+        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(2.285253070e-2f));
+        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(-0.1054334790f));
+        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(-0.6355364323f));
+        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(-1.128571153f));
+        var far = Vector<float>.One - Exp(q * t);
+        return Vector.ConditionalSelect(Vector.LessThan(size, Vector<float>.One), near, Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), -far, far));
+    }
+
+    /// <summary>log(1 + e^x). Below, log(1 + u) where u = e^-|x| is corrected by what 1 + u lost of u.</summary>
+    public static Vector<float> Softplus(Vector<float> x)
+    {
+        var u = Exp(-Vector.Abs(x));
+        var w = Vector<float>.One + u;
+        var log = Vector.Log(w) + (u - (w - Vector<float>.One)) / w;
+        return Vector.MaxNative(Vector<float>.Zero, x) + log;
+    }
+
+    /// <summary>e^x - 1, near 0 without the 1.</summary>
+    public static Vector<float> Exp1(Vector<float> x) =>
+        Vector.ConditionalSelect(Vector.LessThan(Vector.Abs(x), new Vector<float>(0.34f)), Rest(x), Exp(x) - Vector<float>.One);
+
+    // e^r - 1 for |r| of at most ln(2) / 2.
+    private static Vector<float> Rest(Vector<float> r)
+    {
+        var p = new Vector<float>(1.9875691500e-4f);
+        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(1.3981999507e-3f));
+        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(8.3334519073e-3f));
+        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(4.1665795894e-2f));
+        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(1.6666665459e-1f));
+        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(0.5f));
+        return Vector.FusedMultiplyAdd(p, r * r, r);
+    }
 
     private static Vector<float> Power(Vector<int> n) => Vector.AsVectorSingle(Vector.ShiftLeft(n + new Vector<int>(127), 23));
 }
@@ -90,6 +146,97 @@ internal readonly struct HardSwishOf : IMap
 internal readonly struct LeakyOf(float slope) : IMap
 {
     public Vector<float> Of(Vector<float> x) => Vector.ConditionalSelect(Vector.GreaterThan(x, Vector<float>.Zero), x, new Vector<float>(slope) * x);
+}
+
+internal readonly struct ExpOf : IMap
+{
+    public Vector<float> Of(Vector<float> x) => Functions.Exp(x);
+}
+
+internal readonly struct LogOf : IMap
+{
+    public Vector<float> Of(Vector<float> x) => Vector.Log(x);
+}
+
+internal readonly struct ErfOf : IMap
+{
+    public Vector<float> Of(Vector<float> x) => Functions.Erf(x);
+}
+
+internal readonly struct SoftplusOf : IMap
+{
+    public Vector<float> Of(Vector<float> x) => Functions.Softplus(x);
+}
+
+internal readonly struct EluOf(float alpha) : IMap
+{
+    public Vector<float> Of(Vector<float> x) => Vector.ConditionalSelect(Vector.GreaterThan(x, Vector<float>.Zero), x, new Vector<float>(alpha) * Functions.Exp1(x));
+}
+
+internal readonly struct NotOf : IMap
+{
+    public Vector<float> Of(Vector<float> x) => Truth.Of(Vector.Equals(x, Vector<float>.Zero));
+}
+
+/// <summary>The exponents that have a shorter way than exponential and logarithm, and all others.</summary>
+internal readonly struct PowerOf(float exponent) : IMap
+{
+    public Vector<float> Of(Vector<float> x) => exponent switch
+    {
+        0.5f => Vector.SquareRoot(x),
+        -0.5f => Vector<float>.One / Vector.SquareRoot(x),
+        -1 => Vector<float>.One / x,
+        2 => x * x,
+        3 => x * x * x,
+        4 => x * x * (x * x),
+        _ => Functions.Power(x, new Vector<float>(exponent)),
+    };
+}
+
+internal readonly struct PowOf : IMap2
+{
+    public Vector<float> Of(Vector<float> a, Vector<float> b) => Functions.Power(a, b);
+}
+
+internal readonly struct PReluOf : IMap2
+{
+    public Vector<float> Of(Vector<float> x, Vector<float> slope) => Vector.ConditionalSelect(Vector.GreaterThan(x, Vector<float>.Zero), x, slope * x);
+}
+
+internal readonly struct MaximumOf : IMap2
+{
+    public Vector<float> Of(Vector<float> a, Vector<float> b) => Vector.Max(a, b);
+}
+
+internal readonly struct MinimumOf : IMap2
+{
+    public Vector<float> Of(Vector<float> a, Vector<float> b) => Vector.Min(a, b);
+}
+
+/// <summary>Truth as numbers.</summary>
+internal static class Truth
+{
+    public static Vector<float> Of(Vector<int> mask) => Vector.ConditionalSelect(Vector.AsVectorSingle(mask), Vector<float>.One, Vector<float>.Zero);
+}
+
+internal readonly struct Equals : IMap2
+{
+    public Vector<float> Of(Vector<float> a, Vector<float> b) => Truth.Of(Vector.Equals(a, b));
+}
+
+internal readonly struct Exceeds : IMap2
+{
+    public Vector<float> Of(Vector<float> a, Vector<float> b) => Truth.Of(Vector.GreaterThan(a, b));
+}
+
+internal readonly struct Reaches : IMap2
+{
+    public Vector<float> Of(Vector<float> a, Vector<float> b) => Truth.Of(Vector.GreaterThanOrEqual(a, b));
+}
+
+internal readonly struct EluSlope(float alpha) : IMap2
+{
+    public Vector<float> Of(Vector<float> x, Vector<float> dy) => Vector.ConditionalSelect(Vector.GreaterThan(x, Vector<float>.Zero), dy, new Vector<float>(alpha) * Functions.Exp(x) * dy);
 }
 
 internal readonly struct SigmoidSlope : IMap2

@@ -41,13 +41,7 @@ public abstract record BinaryOp : Op
     public sealed override Shape Infer(ReadOnlySpan<Shape> inputs)
     {
         if (inputs is not [var a, var b]) throw new ShapeException($"{Name}: takes two inputs, not {inputs.Length}");
-        if (a.Rank != b.Rank) throw new ShapeException($"{Name}: {a} and {b} differ in rank");
-        Span<int> sizes = stackalloc int[a.Rank];
-        for (var axis = 0; axis < sizes.Length; axis++)
-            sizes[axis] = a[axis] == b[axis] || b[axis] == 1 ? a[axis]
-                : a[axis] == 1 ? b[axis]
-                : throw new ShapeException($"{Name}: {a} and {b} differ in dimension {axis}, and neither is 1");
-        return Shape.Of(sizes);
+        return Broadcasting.Common(Name, a, b);
     }
 
     public sealed override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
@@ -79,6 +73,18 @@ public abstract record DerivativeOp : Op
 /// <summary>The broadcasting rule: a size of 1 repeats.</summary>
 internal static class Broadcasting
 {
+    /// <summary>The shape to which both broadcast.</summary>
+    public static Shape Common(string op, Shape a, Shape b)
+    {
+        if (a.Rank != b.Rank) throw new ShapeException($"{op}: {a} and {b} differ in rank");
+        Span<int> sizes = stackalloc int[a.Rank];
+        for (var axis = 0; axis < sizes.Length; axis++)
+            sizes[axis] = a[axis] == b[axis] || b[axis] == 1 ? a[axis]
+                : a[axis] == 1 ? b[axis]
+                : throw new ShapeException($"{op}: {a} and {b} differ in dimension {axis}, and neither is 1");
+        return Shape.Of(sizes);
+    }
+
     /// <summary>Which element of a tensor <paramref name="from"/> stands at element <paramref name="index"/> of its broadcast.</summary>
     public static int Source(int index, Shape broadcast, Shape from)
     {

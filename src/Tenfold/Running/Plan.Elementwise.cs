@@ -23,6 +23,16 @@ internal sealed unsafe partial class Plan
             case Silu: Map(node, new SiluOf()); return true;
             case HardSigmoid: Map(node, new HardSigmoidOf()); return true;
             case HardSwish: Map(node, new HardSwishOf()); return true;
+            case Exp: Map(node, new ExpOf()); return true;
+            case Log: Map(node, new LogOf()); return true;
+            case Power op: Map(node, new PowerOf(op.Exponent)); return true;
+            case Erf: Map(node, new ErfOf()); return true;
+            case Softplus: Map(node, new SoftplusOf()); return true;
+            case Elu op: Map(node, new EluOf(op.Alpha)); return true;
+            case Clip op: Map(node, new Bounds(op.Min, op.Max)); return true;
+            case Not: Map(node, new NotOf()); return true;
+            case EluGradient op: Map2(node, new EluSlope(op.Alpha)); return true;
+            case ClipGradient op: Map2(node, new Between(op.Min, op.Max, 1)); return true;
             case ReluGradient: Map2(node, new WherePositive()); return true;
             case Relu6Gradient: Map2(node, new Between(0, 6, 1)); return true;
             case LeakyReluGradient op: Map2(node, new LeakySlope(op.Slope)); return true;
@@ -31,10 +41,16 @@ internal sealed unsafe partial class Plan
             case SiluGradient: Map2(node, new SiluSlope()); return true;
             case HardSigmoidGradient: Map2(node, new Between(0, 1, 1f / 6)); return true;
             case HardSwishGradient: Map2(node, new HardSwishSlope()); return true;
-            case Addition when Alike(node): Map2(node, new Plus()); return true;
-            case Addition: Repeat(node, node.Inputs[1], new Plus()); return true;
-            case Multiply when Alike(node): Map2(node, new Times()); return true;
-            case Multiply: Repeat(node, node.Inputs[1], new Times()); return true;
+            case Addition: Both(node, new Plus()); return true;
+            case Multiply: Both(node, new Times()); return true;
+            case Pow: Both(node, new PowOf()); return true;
+            case PRelu: Both(node, new PReluOf()); return true;
+            case Maximum: Both(node, new MaximumOf()); return true;
+            case Minimum: Both(node, new MinimumOf()); return true;
+            case Compare { Relation: Relation.Equal }: Both(node, new Equals()); return true;
+            case Compare { Relation: Relation.Greater }: Both(node, new Exceeds()); return true;
+            case Compare: Both(node, new Reaches()); return true;
+            case Where: Choose(node); return true;
             case Expand: Repeat(node, node.Inputs[0], new First()); return true;
             case Sum op: Total(node, op.Axes); return true;
             default: return false;
@@ -52,7 +68,11 @@ internal sealed unsafe partial class Plan
         _ => null,
     };
 
-    private static bool Alike(Node node) => node.Inputs[0].Shape == node.Inputs[1].Shape;
+    private void Both<TMap>(Node node, TMap map) where TMap : struct, IMap2
+    {
+        if (node.Inputs[0].Shape == node.Inputs[1].Shape) Map2(node, map);
+        else Repeat(node, node.Inputs[1], map);
+    }
 
     private void Map<TMap>(Node node, TMap map) where TMap : struct, IMap
     {
@@ -125,6 +145,28 @@ internal sealed unsafe partial class Plan
 
         static long Place(Node operand, int n, int block, int line) =>
             (((operand.Shape.Batch == 1 ? 0 : n) * (long)Blocks(operand) + (operand.Channels == 1 ? 0 : block)) * operand.Shape.Height + (operand.Shape.Height == 1 ? 0 : line)) * operand.Shape.Width * 16;
+    }
+
+    // Row by row as numbers lie, each of the three operands with its own step.
+    private void Choose(Node node)
+    {
+        var shape = node.Shape;
+        Slot[] x = [.. node.Inputs.Select(input => Get(input, Layout.Plain))];
+        var shapes = node.Inputs.Select(input => input.Shape).ToArray();
+        var steps = shapes.Select(operand => operand.Rank == 0 || operand[operand.Rank - 1] == 1 ? 0 : 1).ToArray();
+        var y = New(node, Layout.Plain);
+        var length = shape.Rank == 0 ? 1 : shape[shape.Rank - 1];
+        var (rows, perItem) = (shape.Count / length, Math.Max(1, Chunk / length));
+        Add(Graph.NameOf(node), "a choice at every place", checked((int)((rows + perItem - 1) / perItem)), x, [y], (item, _) =>
+        {
+            for (var row = (long)item * perItem; row < Math.Min(rows, ((long)item + 1) * perItem); row++)
+            {
+                var at = checked((int)(row * length));
+                Broadcast.Choose(Row(0), steps[0], Row(1), steps[1], Row(2), steps[2], y.P + at, length);
+
+                float* Row(int i) => x[i].P + Broadcasting.Source(at, shape, shapes[i]);
+            }
+        });
     }
 
     private void Total(Node node, Axes axes)

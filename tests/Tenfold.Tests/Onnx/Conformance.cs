@@ -14,10 +14,10 @@ internal static class Conformance
 
     // The operators of an image network, and what exporters put around them.
     private static readonly HashSet<string> s_scope = [.. """
-        Abs Add ArgMax AveragePool BatchNormalization Cast Celu Clip Concat Constant ConstantOfShape Conv ConvTranspose DeformConv DepthToSpace Div Dropout Elu Erf Exp Expand Flatten Gather Gelu Gemm
-        GlobalAveragePool GlobalLpPool GlobalMaxPool GridSample GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LRN LayerNormalization LeakyRelu Log LogSoftmax LpPool MatMul Max MaxPool Mean Min
-        Mish Mul Neg PRelu Pad Pow Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceSum ReduceSumSquare Relu Reshape Resize Selu Shape Sigmoid Size Slice Softmax
-        Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh Tile Transpose Unsqueeze Upsample Where
+        Abs Add And ArgMax AveragePool BatchNormalization Cast Celu Clip Concat Constant ConstantOfShape Conv ConvTranspose DeformConv DepthToSpace Div Dropout Elu Equal Erf Exp Expand Flatten Gather Gelu Gemm
+        GlobalAveragePool GlobalLpPool GlobalMaxPool Greater GreaterOrEqual GridSample GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LRN LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax LpPool MatMul Max MaxPool Mean Min
+        Mish Mul Neg Not Or PRelu Pad Pow Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize Selu Shape Sigmoid Size Slice Softmax
+        Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh Tile Transpose Unsqueeze Upsample Where Xor
         """.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)];
 
     // What a node may be refused for: the beginning of the message, and what it means to a user.
@@ -28,19 +28,11 @@ internal static class Conformance
         ("it drops numbers at random", "training mode"),
         ("its indices are read", "max pooling that also returns indices"),
         ("its mask is read", "dropout that also returns its mask"),
-        ("its mean or deviation is read", "layer norm that also returns its statistics"),
         ("reads dimension", "slices that run backwards"),
         ("it leaves nothing", "tensors without elements"),
         ("it casts", "casts to other types than reals"),
-        ("its condition", "conditions computed while the network runs"),
-        ("its exponent is computed", "exponents computed while the network runs"),
-        ("exponents", "an exponent per element"),
         ("it pads the batch", "padding of the batch"),
         ("it resizes the batch", "resizing of the batch"),
-        ("it picks from the batch", "several picks from the batch"),
-        ("it repeats the batch", "repeats of the batch"),
-        ("it samples in the mode", "grid sampling other than bilinear"),
-        ("it samples with the padding", "grid sampling that reflects"),
         ("extrapolates", "crop-and-resize with an extrapolation value"),
     ];
 
@@ -86,12 +78,15 @@ internal static class Conformance
         if (model.OpsetImport.Any(set => set.Version > 24)) return "an opset newer than 24";
         if (graph.Input.Concat(graph.Output).Any(value => value.Type?.TensorType?.ElemType == (int)DataType.Bfloat16)) return "bfloat16 (the cases hold its bits as whole numbers)";
         if (graph.Output.Any(output => output.Type?.TensorType is null) || graph.Input.Any(input => input.Type?.TensorType is null)) return "sequences, maps and optional values";
-        if (graph.Output.Any(output => !IsReal(output.Type.TensorType.ElemType)) && graph.Node.All(node => node.OpType != "ArgMax")) return "whole numbers, truth values or text as the result";
+        if (graph.Output.Any(output => !IsNumber(output.Type.TensorType.ElemType)) && graph.Node.All(node => node.OpType != "ArgMax")) return "whole numbers or text as the result";
         var computing = graph.Input.Where(input => graph.Initializer.All(tensor => tensor.Name != input.Name)).ToArray();
         if (computing.Length == 0) return "constants alone";
-        if (!IsReal(computing[0].Type.TensorType.ElemType) && graph.Node[0].OpType != "Where") return "whole numbers, truth values or text as the input";
+        if (!IsNumber(computing[0].Type.TensorType.ElemType)) return "whole numbers or text as the input";
         return null;
     }
+
+    // Truth values are 1 and 0 here.
+    private static bool IsNumber(int type) => IsReal(type) || (DataType)type == DataType.Bool;
 
     private static bool IsReal(int type) => (DataType)type is DataType.Float or DataType.Double or DataType.Float16 or DataType.Bfloat16;
 
@@ -111,9 +106,10 @@ internal static class Conformance
             foreach (var (input, tensor) in free.Zip(inputs))
             {
                 if (tensor.Dims.Contains(0) && IsReal(tensor.DataType) && first) return new Outcome("", "tensors without elements", null);
-                if (IsReal(tensor.DataType) && (!all || first))
+                if ((IsReal(tensor.DataType) || (tensor.DataType == (int)DataType.Bool && tensor.Dims.Count > 0)) && (!all || first))
                 {
                     first = false;
+                    input.Type.TensorType.ElemType = (int)DataType.Float;
                     var constant = Constant.Read(tensor, (_, _) => []);
                     shapes.Add(Shape.Of(constant.Sizes));
                     given.Add(new Tensor(Shape.Of(constant.Sizes), constant.AsReals));
