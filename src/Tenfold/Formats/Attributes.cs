@@ -79,9 +79,14 @@ internal abstract class Attributes
             : found.TryGetDouble(out var number) && double.IsFinite(number) ? number
             : throw Wrong(name, "a finite number");
 
-        public override int[] Whole(string name, int[] values) => !json.TryGetProperty(name, out var found) ? values
-            : found.GetArrayLength() <= Tenfold.Shape.MaxRank ? [.. found.EnumerateArray().Select(number => number.GetInt32())]
-            : throw Wrong(name, $"at most {Tenfold.Shape.MaxRank} numbers");
+        public override int[] Whole(string name, int[] values)
+        {
+            if (!json.TryGetProperty(name, out var found)) return values;
+            if (found.GetArrayLength() > Tenfold.Shape.MaxRank) throw Wrong(name, $"at most {Tenfold.Shape.MaxRank} numbers");
+            var (numbers, i) = (new int[found.GetArrayLength()], 0);
+            foreach (var number in found.EnumerateArray()) numbers[i++] = number.GetInt32();
+            return numbers;
+        }
 
         public override bool Flag(string name, bool value) => json.TryGetProperty(name, out var found) ? found.GetBoolean() : value;
 

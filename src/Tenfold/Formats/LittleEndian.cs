@@ -13,6 +13,12 @@ internal static class LittleEndian
     public static void Read<T>(Stream stream, Span<float> numbers) where T : unmanaged, INumberBase<T>
     {
         CheckMachine();
+        if (typeof(T) == typeof(float))
+        {
+            stream.ReadExactly(MemoryMarshal.AsBytes(numbers));
+            return;
+        }
+
         var buffer = new T[Math.Min(numbers.Length, Chunk)];
         while (numbers.Length > 0)
         {

@@ -135,8 +135,13 @@ public static class ModelFile
     }
 
     // Nodes that already stand: a node cannot name itself or a later one, so there are no cycles.
-    private static Node[] Earlier(JsonElement indices, List<Node> nodes) => [.. indices.EnumerateArray().Select(index =>
-        index.TryGetInt32(out var i) && (uint)i < (uint)nodes.Count ? nodes[i] : throw new FormatException($"{index.GetRawText()} is not one of the {nodes.Count} nodes before"))];
+    private static Node[] Earlier(JsonElement indices, List<Node> nodes)
+    {
+        var (earlier, count) = (new Node[indices.GetArrayLength()], 0);
+        foreach (var index in indices.EnumerateArray())
+            earlier[count++] = index.TryGetInt32(out var i) && (uint)i < (uint)nodes.Count ? nodes[i] : throw new FormatException($"{index.GetRawText()} is not one of the {nodes.Count} nodes before");
+        return earlier;
+    }
 
     private static string[] Classes(JsonElement root, Graph graph)
     {

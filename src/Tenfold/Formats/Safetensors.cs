@@ -54,8 +54,9 @@ public static class Safetensors
         var weights = new Weights();
         foreach (var entry in entries)
         {
-            if (entry.Sizes.Contains(0)) continue;
-            var tensor = new Tensor(ShapeOf(entry, path));
+            if (entry.Empty) continue;
+            var shape = ShapeOf(entry, path);
+            var tensor = new Tensor(shape, GC.AllocateUninitializedArray<float>((int)shape.Count));
             entry.Type.Read!(stream, tensor.Span);
             weights[entry.Name] = tensor;
         }
@@ -153,7 +154,7 @@ public static class Safetensors
 
         var data = length - 8 - (long)size;
         if (end != data) throw Fault(SafetensorsFault.MetadataIncompleteBuffer, $"the tensors end at {end}, but the file holds {data} bytes of them");
-        foreach (var entry in entries) _ = entry.Sizes.Contains(0) ? default : ShapeOf(entry, path);
+        foreach (var entry in entries) _ = entry.Empty ? default : ShapeOf(entry, path);
         return (entries, metadata);
 
         SafetensorsException Fault(SafetensorsFault fault, string rule, Exception? inner = null) => new(fault, $"{path}: {rule}", inner);
@@ -163,26 +164,36 @@ public static class Safetensors
     {
         var value = property.Value;
         var type = value.GetProperty("dtype").GetString();
-        long[] sizes = [.. value.GetProperty("shape").EnumerateArray().Select(Whole)];
-        long[] offsets = [.. value.GetProperty("data_offsets").EnumerateArray().Select(Whole)];
+        var (sizes, offsets) = (Wholes(value.GetProperty("shape")), Wholes(value.GetProperty("data_offsets")));
         if (offsets.Length != 2) throw new FormatException($"{property.Name} has {offsets.Length} offsets, not 2");
         return new Entry(property.Name, NumberType.Named(type) ?? throw new FormatException($"{property.Name} is of the unknown type {type}"), sizes, offsets[0], offsets[1]);
 
-        static long Whole(JsonElement number) => number.TryGetInt64(out var whole) && whole >= 0 ? whole : throw new FormatException($"{number.GetRawText()} is not a size");
+        // No LINQ where a process starts: each of its methods is compiled anew for each type of number, which takes longer than all else here.
+        static long[] Wholes(JsonElement list)
+        {
+            var (numbers, i) = (new long[list.GetArrayLength()], 0);
+            foreach (var number in list.EnumerateArray()) numbers[i++] = number.TryGetInt64(out var whole) && whole >= 0 ? whole : throw new FormatException($"{number.GetRawText()} is not a size");
+            return numbers;
+        }
     }
 
     private static Shape ShapeOf(Entry entry, string path)
     {
         if (entry.Type.Read is null) throw Unsupported($"is of the type {entry.Type.Name}");
         if (entry.Sizes.Length > Shape.MaxRank) throw Unsupported($"is of rank {entry.Sizes.Length}, above {Shape.MaxRank}");
-        if (entry.Sizes.Any(size => size > int.MaxValue) || entry.Sizes.Aggregate(1L, (count, size) => count * size) > Array.MaxLength)
-            throw Unsupported($"is {string.Join('x', entry.Sizes)}, more numbers than one array holds");
+        var count = 1L;
+        foreach (var size in entry.Sizes) count *= size; // its bits are known to fit 64
+        if (count > Array.MaxLength) throw Unsupported($"is {string.Join('x', entry.Sizes)}, more numbers than one array holds");
         return Shape.Of(Array.ConvertAll(entry.Sizes, size => (int)size));
 
         SafetensorsException Unsupported(string why) => new(SafetensorsFault.UnsupportedTensor, $"{path}: {entry.Name} {why}");
     }
 
-    private sealed record Entry(string Name, NumberType Type, long[] Sizes, long Begin, long End);
+    private sealed record Entry(string Name, NumberType Type, long[] Sizes, long Begin, long End)
+    {
+        /// <summary>Whether it holds no number.</summary>
+        public bool Empty { get; } = Array.IndexOf(Sizes, 0L) >= 0;
+    }
 
     /// <param name="Bits">The width of one number.</param>
     /// <param name="Read">Fills a span with numbers from a stream; null where no number type of .NET fits.</param>

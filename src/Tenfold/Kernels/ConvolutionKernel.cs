@@ -30,6 +30,11 @@ internal abstract unsafe class ConvolutionKernel : PackedKernel
     /// <summary>Whether <see cref="Run"/> applies <see cref="DenseEpilogue.Activation"/>.</summary>
     public virtual bool Activates => false;
 
+    /// <summary>Calls the micro-kernels that <see cref="Run"/> will call, on nothing, so that they are compiled.</summary>
+    public virtual void Warm()
+    {
+    }
+
     /// <param name="bias">A number per output channel, a multiple of 16 long.</param>
     public abstract void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch);
 }

@@ -135,6 +135,23 @@ internal static unsafe class Dense
         }
     }
 
+    /// <summary>Calls the micro-kernels for so many pixels, cut into tiles as <see cref="Segments"/> says, on sums of no products.</summary>
+    public static void Warm(int pixels, int blocks)
+    {
+        var segments = Segments(pixels, blocks);
+        float* nothing = stackalloc float[28 * 2 * Block];
+        var tile = new DenseTile { Bias = nothing, Y = nothing, YPixel = Block };
+        new Span<float>(nothing, 2 * Block).Clear();
+        for (var width = pixels / segments; width <= (pixels + segments - 1) / segments; width++)
+        {
+            tile.YVector = width * Block;
+            Tile(ref tile, width, blocks);
+        }
+    }
+
+    /// <summary>Into how many tiles a row of pixels falls.</summary>
+    public static int Segments(int pixels, int blocks) => (pixels + MaxPixels(blocks) - 1) / MaxPixels(blocks);
+
     public static void Outer(ref DenseOuter outer, int channels)
     {
         switch (Simd.Width)

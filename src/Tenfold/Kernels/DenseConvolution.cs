@@ -111,6 +111,15 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
     }
 
+    public override void Warm()
+    {
+        foreach (var phase in _phases)
+            foreach (var blocks in phase.Tiles.Select(tile => tile.Blocks).Distinct())
+            {
+                Dense.Warm(_shape.Pointwise ? phase.Strip : phase.Columns.Count, blocks);
+                if (_shape.Pointwise && phase.Columns.Count % phase.Strip is > 0 and var rest) Dense.Warm(rest, blocks);
+            }
+    }
 
     public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
     {
@@ -158,7 +167,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                 Low = then.Last.Low,
                 High = then.Last.High,
             };
-            var segments = (columns + Dense.MaxPixels(tile.Blocks) - 1) / Dense.MaxPixels(tile.Blocks);
+            var segments = Dense.Segments(columns, tile.Blocks);
             for (var row = 0; row < rows; row++)
             {
                 var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth;

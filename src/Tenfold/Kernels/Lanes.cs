@@ -12,6 +12,7 @@ internal static unsafe class Lanes
     private static int Step => Vector<float>.Count;
 
     /// <summary>y = f(x), n a multiple of 16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Map<TMap>(TMap map, float* x, float* y, int n) where TMap : struct, IMap
     {
         for (var i = 0; i < n; i += Step) map.Of(Vector.Load(x + i)).Store(y + i);
@@ -54,6 +55,7 @@ internal static unsafe class Lanes
     }
 
     /// <summary>Sum of each lane over a plane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Sum(float* x, int pixels, float* sum)
     {
         for (var lane = 0; lane < Dense.Block; lane += Step) Total(x + lane, pixels).Store(sum + lane);

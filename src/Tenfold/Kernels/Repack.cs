@@ -17,6 +17,7 @@ namespace Tenfold.Kernels;
 internal static unsafe class Repack
 {
     /// <summary>One block of channels of one sample, from planes to lanes; lanes behind the last channel become 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ToBlock(float* planes, int channels, int pixels, float* block)
     {
         var real = Math.Min(channels, Dense.Block);
@@ -42,6 +43,7 @@ internal static unsafe class Repack
     }
 
     /// <summary>One block of channels of one sample, from lanes to planes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ToPlanes(float* block, int channels, int pixels, float* planes)
     {
         var real = Math.Min(channels, Dense.Block);

@@ -119,6 +119,21 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         }
     }
 
+    public override void Warm()
+    {
+        foreach (var blocks in _pairs.Select(pair => pair.Blocks).Distinct())
+        {
+            Dense.Warm(_group, blocks);
+            Dense.Warm(_tiles.Count - (_groups - 1) * _group, blocks);
+        }
+
+        float* nothing = stackalloc float[4 * _area * Dense.Block];
+        new Span<float>(nothing, 4 * _area * Dense.Block).Clear();
+        Winograd.Input(_m, nothing, _size * Dense.Block, Dense.Block, nothing + _area * Dense.Block, Dense.Block, nothing + 2 * _area * Dense.Block);
+        var output = new WinogradOutput { M = nothing, Step = Dense.Block, Bias = nothing, Y = nothing + _area * Dense.Block, YRow = _m * Dense.Block, YPixel = Dense.Block };
+        Winograd.Output(_m, output, nothing + 2 * _area * Dense.Block);
+    }
+
     public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
     {
         var (group, share) = Math.DivRem(item, _shares);
@@ -156,7 +171,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
             Low = float.NegativeInfinity,
             High = float.PositiveInfinity,
         };
-        var segments = (count + Dense.MaxPixels(pair.Blocks) - 1) / Dense.MaxPixels(pair.Blocks);
+        var segments = Dense.Segments(count, pair.Blocks);
         for (var i = 0; i < _area; i++)
         {
             kernel.W = packed + pair.Weights + (long)i * (pair.To - pair.From) * width;

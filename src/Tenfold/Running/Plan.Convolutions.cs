@@ -32,6 +32,7 @@ internal sealed unsafe partial class Plan
         var (op, then) = Split(node);
         var (shape, name) = (DenseShapes.Of(op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape), Graph.NameOf(node));
         var (convolution, reason) = ConvolutionChoice.Of(shape, _options.Exact, Forced(name));
+        Warming.Add(convolution.Warm);
 
         var packed = Packed(name, node.Inputs[1], convolution);
         var bias = Bias(node.Op, node.Inputs, shape.Out);
