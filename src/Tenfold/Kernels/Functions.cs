@@ -10,20 +10,29 @@ internal static class Functions
     {
         // Beyond these bounds the result is infinity or 0. The bound comes first, so that NaN passes.
         var bounded = Vector.MinNative(new Vector<float>(89), Vector.MaxNative(new Vector<float>(-104), x));
-        var magic = new Vector<float>(12582912f); // 1.5 2^23: adding it leaves the nearest whole number in the lowest bits
-        var shifted = Vector.FusedMultiplyAdd(bounded, new Vector<float>(1.44269504f), magic);
-        var n = shifted - magic;
+        var shifted = Vector.FusedMultiplyAdd(bounded, new Vector<float>(1.44269504f), new Vector<float>(Magic));
+        var n = shifted - new Vector<float>(Magic);
         var r = Vector.FusedMultiplyAdd(n, new Vector<float>(-0.693359375f), bounded);
         r = Vector.FusedMultiplyAdd(n, new Vector<float>(2.12194440e-4f), r);
         var p = Vector<float>.One + Rest(r);
         // 2^n in two factors, for n from -150 to 128 is more than an exponent holds.
-        var whole = Vector.AsVectorInt32(shifted) - Vector.AsVectorInt32(magic);
+        var whole = Vector.AsVectorInt32(shifted) - Vector.AsVectorInt32(new Vector<float>(Magic));
         var half = Vector.ShiftRightArithmetic(whole, 1);
         return p * Power(half) * Power(whole - half);
     }
 
     /// <summary>1 / (1 + e^-x).</summary>
-    public static Vector<float> Sigmoid(Vector<float> x) => Vector<float>.One / (Vector<float>.One + Exp(-x));
+    /// <remarks>Where e^-x would leave an exponent's range the result is nearly 0 or 1, so it is bounded and 2^n is one factor;
+    /// ln(2) needs no second half, for its error grows with n as the result goes to 0 or 1: a unit in the last place at x = -30.</remarks>
+    public static Vector<float> Sigmoid(Vector<float> x)
+    {
+        var bounded = Vector.MinNative(new Vector<float>(87), Vector.MaxNative(new Vector<float>(-87), x));
+        var shifted = Vector.FusedMultiplyAdd(bounded, new Vector<float>(-1.44269504f), new Vector<float>(Magic));
+        var n = shifted - new Vector<float>(Magic);
+        var r = Vector.FusedMultiplyAdd(n, new Vector<float>(-0.693147181f), -bounded);
+        var power = Vector.AsVectorSingle(Vector.ShiftLeft(Vector.AsVectorInt32(shifted), 23) + Vector.AsVectorInt32(Vector<float>.One)); // of Magic nothing is left
+        return Vector<float>.One / Vector.FusedMultiplyAdd(Rest(r), power, power + Vector<float>.One);
+    }
 
     /// <summary>Near 0 a polynomial in x, for there 1 - 2 / (e^2x + 1) loses its digits. Cephes' tanhf.</summary>
     public static Vector<float> Tanh(Vector<float> x)
@@ -98,6 +107,8 @@ internal static class Functions
     /// <summary>e^x - 1, near 0 without the 1.</summary>
     public static Vector<float> Exp1(Vector<float> x) =>
         Vector.ConditionalSelect(Vector.LessThan(Vector.Abs(x), new Vector<float>(0.34f)), Rest(x), Exp(x) - Vector<float>.One);
+
+    private const float Magic = 12582912f; // 1.5 2^23: adding it leaves the nearest whole number in the lowest bits
 
     // e^r - 1 for |r| of at most ln(2) / 2.
     private static Vector<float> Rest(Vector<float> r)

@@ -191,6 +191,8 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
 
     public override string Packing => _shape.Transposed ? $"lanes {_shape}" : $"lanes {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}";
 
+    public override bool Activates => true;
+
     public override int Items => _items;
 
     public override long Scratch => _scratch;
@@ -284,6 +286,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             if (tiles == null)
             {
                 Any(ref tile, columns, row, then.Add == null ? null : then.Add + at, y + at);
+                then.Activation?.Apply(y + at, 1, 0, count, tile.YPixel);
                 continue;
             }
 
@@ -299,6 +302,8 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
                 tile.Add = then.Add == null ? null : then.Add + at + (long)start * tile.YPixel;
                 tiles[outputs - 1](tile);
             }
+
+            then.Activation?.Apply(y + at, 1, 0, count, tile.YPixel);
         }
     }
 

@@ -55,11 +55,7 @@ internal sealed unsafe class SeparableConvolution
         var (from, to) = (strip * _strip, Math.Min(_pointwise.InPlane.Height, (strip + 1) * _strip));
         var (width, plane) = (_pointwise.InPlane.Width, _strip * _pointwise.InPlane.Width * Dense.Block);
         var pixels = (to - from) * width;
-        for (var block = 0; block < _pointwise.InBlocks; block++)
-        {
-            First.RunRows(n, block, from, to, x, firstPacked, firstBias, firstThen, scratch + (long)block * plane);
-            firstThen.Activation?.Apply(scratch + (long)block * plane, pixels * Dense.Block);
-        }
+        for (var block = 0; block < _pointwise.InBlocks; block++) First.RunRows(n, block, from, to, x, firstPacked, firstBias, firstThen, scratch + (long)block * plane);
 
         var outPlane = _pointwise.OutPlane.Area * Dense.Block;
         foreach (var (block, blocks, weights) in _tiles)

@@ -51,6 +51,23 @@ public class ActivationTests
     }
 
     [Fact]
+    public void The_sigmoid_of_sessions_is_good_to_the_last_places()
+    {
+        var x = new Tensor([1, 4001]);
+        for (var i = 0; i < x.Span.Length; i++) x.Span[i] = (i - 2000) * 0.0435f; // -87 to 87
+        var y = new Model(new Input(x.Shape).Apply([], "x").Sigmoid().ToGraph("sigmoid"), new Weights()).Compile().Run(x);
+        for (var i = 0; i < x.Span.Length; i++)
+        {
+            var expected = 1 / (1 + Math.Exp(-(double)x.Span[i]));
+            Assert.True(Math.Abs(y.Span[i] - expected) <= (x.Span[i] < -30 ? 6e-7 : 2.5e-7) * expected, $"{x.Span[i]}: {y.Span[i]}, not {expected}");
+        }
+
+        var beyond = new Tensor([1, 4], [float.NaN, BitConverter.Int32BitsToSingle(0x7FC00001), float.PositiveInfinity, float.NegativeInfinity]);
+        var ends = new Model(new Input(beyond.Shape).Apply([], "x").Sigmoid().ToGraph("ends"), new Weights()).Compile().Run(beyond);
+        Assert.True(float.IsNaN(ends.Span[0]) && float.IsNaN(ends.Span[1]) && ends.Span[2] == 1 && ends.Span[3] is >= 0 and < 2e-38f);
+    }
+
+    [Fact]
     public void Gradients()
     {
         foreach (var build in new Func<Node, Node>[] { x => x.LeakyRelu(-0.5f), x => x.Silu(), x => x.HardSwish(), x => x.Tanh(), x => x.Softmax(), x => x.LogSoftmax() })
