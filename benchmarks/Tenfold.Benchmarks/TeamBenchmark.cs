@@ -1,54 +1,67 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace Tenfold.Benchmarks;
 
-/// <summary>What it costs to fork and join: steps that do nothing, and steps with some microseconds of work, against the same on one thread.</summary>
+/// <summary>What a fork and join costs: steps with some microseconds of work for each thread, against the time of one thread's share alone.</summary>
 internal static class TeamBenchmark
 {
+    private const int Forks = 400;
+
     public static unsafe void Run(Arguments arguments)
     {
         var threads = arguments.Whole("threads", Environment.ProcessorCount);
-        var spin = Spin(1000);
-        foreach (var micros in (ReadOnlySpan<double>)[0, 2, 10, 50, 200])
+        var turnsPerMicrosecond = Calibrate();
+        Console.WriteLine($"{threads} threads; each fork has an item for each of them; then the caller is alone for some time");
+        Console.WriteLine($"{"work, us",10} {"alone, us",10} {"one thread, us",15} {"fork and join, us",18} {"above the work of one thread",30}");
+        foreach (var (micros, gap) in (ReadOnlySpan<(int, int)>)[(0, 0), (2, 0), (10, 0), (50, 0), (200, 0), (10, 10), (10, 40), (10, 200), (10, 2000)])
         {
-            var count = (int)(micros * spin);
-            var steps = Enumerable.Range(0, 1000).Select(_ => new Step("", "", threads, (_, _) => Busy(count))).ToArray();
-            var (alone, together) = (Median(Team.Of(1), steps), Median(Team.Of(threads), steps));
-            Console.WriteLine($"{micros,5} us of work for each of {threads} threads: {alone,8:f2} us on one thread, {together,8:f2} us on {threads}; the fork costs {together - alone / threads:f2} us");
+            var (count, alone) = (micros * turnsPerMicrosecond, gap * turnsPerMicrosecond);
+            var work = new Step("", "", threads, (_, _) => Busy(count));
+            var serial = new Step("", "", 1, (_, _) => Busy(alone));
+            Step[] steps = [.. Enumerable.Range(0, gap > 500 ? Forks / 10 : Forks).SelectMany(_ => gap == 0 ? (Step[])[work] : [serial, work])];
+            Step[] one = [.. steps.Select(step => step with { Items = 1 })]; // the work of one thread
+            var forks = steps.Count(step => step == work);
+            // In turns, so that what slows the machine down slows both.
+            var (single, team) = (new List<double>(), new List<double>());
+            for (var round = 0; round < 25; round++)
+            {
+                single.Add(Time(Team.Of(1), one) / forks);
+                team.Add(Time(Team.Of(threads), steps) / forks);
+            }
+
+            Console.WriteLine($"{micros,10} {gap,10} {Median(single) - gap,15:f2} {Median(team) - gap,18:f2} {Median(team) - Median(single),30:f2}");
         }
+
+        static double Median(List<double> times) => times.Order().ElementAt(times.Count / 2);
     }
 
-    private static double Median(Team team, Step[] steps)
+    private static double Time(Team team, Step[] steps)
     {
-        var times = new List<double>();
-        for (var round = 0; round < 15; round++)
-        {
-            var start = Stopwatch.GetTimestamp();
-            team.Run(steps, 0);
-            times.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds / steps.Length);
-        }
-
-        return times.Order().ElementAt(times.Count / 2);
+        var start = Stopwatch.GetTimestamp();
+        team.Run(steps, 0);
+        return Stopwatch.GetElapsedTime(start).TotalMicroseconds;
     }
 
-    // Turns of Busy per microsecond.
-    private static double Spin(int count)
+    private static int Calibrate()
     {
         var best = 0.0;
-        for (var round = 0; round < 1000; round++)
+        for (var round = 0; round < 200; round++)
         {
             var start = Stopwatch.GetTimestamp();
-            Busy(count);
-            best = Math.Max(best, count / Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+            Busy(100_000);
+            best = Math.Max(best, 100_000 / Stopwatch.GetElapsedTime(start).TotalMicroseconds);
         }
 
-        return best;
+        return (int)best;
     }
 
-    private static double Busy(int count)
+    // A chain of dependent operations, compiled once and for all: what the optimiser leaves out when it finds out that nobody wants the result is no work.
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static double Busy(int turns)
     {
         var x = 1.0;
-        for (var i = 0; i < count; i++) x = x * 0.999 + 1;
+        for (var i = 0; i < turns; i++) x = x * 0.999 + 1;
         return x;
     }
 }

@@ -12,7 +12,8 @@ internal static class TrainingBenchmark
         var threads = arguments.Whole("threads", Environment.ProcessorCount);
         var seconds = arguments.Number("seconds", 10);
 
-        var step = TrainingStep.Of(Network.Create(network), batch, threads);
+        var graph = arguments.Has("variant") ? Variant.Named(network = arguments.Text("variant", "")).Build([1, 28, 28], 10) : Network.Create(network);
+        var step = TrainingStep.Of(graph, batch, threads);
         step.Run();
         var times = new List<double>();
         var clock = Stopwatch.StartNew();
@@ -29,7 +30,7 @@ internal static class TrainingBenchmark
         Console.WriteLine($"{network}, batch {batch}, {threads} threads, {Tenfold.Kernels.Simd.Width}-bit kernels: {times.Count} steps, {step.Bytes / 1024 / 1024} MB");
         foreach (var (name, time) in new[] { ("median", times[times.Count / 2]), ("fastest", times[0]) })
             Console.WriteLine($"{name,8}: {time * 1e3:f1} ms, {batch / time:f0} images/s, {flops / time / 1e9:f1} GFLOP/s (3 x forward), {flops / time / peak:p1} of this machine's FMA peak ({peak / 1e9:f0} GFLOP/s)");
-        if (arguments.Has("profile")) step.Profile();
+        if (arguments.Has("profile")) step.Profile(arguments.Whole("runs", 5));
     }
 }
 
@@ -62,9 +63,9 @@ internal sealed class TrainingStep(Plan plan, long macs)
 
     public void Run() => plan.Run();
 
-    public void Profile()
+    public void Profile(int runs)
     {
-        var times = plan.Profile(5);
+        var times = plan.Profile(runs);
         var total = times.Sum(row => row.Seconds);
         Console.WriteLine($"sum of the steps {total * 1e3:f1} ms");
         foreach (var group in times.GroupBy(row => row.Step.Kernel.Split(',')[0]).OrderByDescending(group => group.Sum(row => row.Seconds)))

@@ -7,12 +7,15 @@ namespace Tenfold;
 /// <summary>Threads that work together on one thing after another: fork, run every item once, join.</summary>
 /// <remarks>
 /// <para>Which thread runs an item is left to chance; what an item computes must not depend on it.</para>
-/// <para>A fork costs a microsecond or two: the workers spin for a short while after the last item before they go to sleep.</para>
+/// <para>A fork and join costs a fraction of a microsecond: the workers spin for a short while after the last item before they go to sleep.</para>
+/// <para>Whoever waits lets others have the processor: where a third thread wants one of two, a worker that lost its processor in the middle of an
+/// item would hold up the join for as long as the other runs. The caller that goes to sleep leaves it a processor of its own.</para>
 /// <para>Teams are shared: all plans of the same number of threads take turns on one, so several sessions never oversubscribe the machine.</para>
 /// </remarks>
 internal sealed unsafe class Team
 {
-    private const int Spins = 4000; // about 50 microseconds before a worker sleeps
+    private static readonly long s_spin = Stopwatch.Frequency / 50_000; // 20 microseconds on the processor
+    private static readonly long s_yield = Stopwatch.Frequency / 2_000; // half a millisecond in which others may have it; then Linux moves a waiting thread to an idle processor
 
     private static readonly ConcurrentDictionary<int, Team> s_teams = [];
 
@@ -27,6 +30,9 @@ internal sealed unsafe class Team
     private long _claim;
     private int _done;
     private ExceptionDispatchInfo? _fault;
+
+    private readonly object _joined = new();
+    private bool _callerSleeps;
 
     private Team(int threads)
     {
@@ -78,11 +84,32 @@ internal sealed unsafe class Team
         Interlocked.MemoryBarrier();
         foreach (var worker in _workers) worker.Wake();
         Take(0);
-        var spinner = new SpinWait();
-        while (Volatile.Read(ref _done) < step.Items) spinner.SpinOnce(sleep1Threshold: -1);
+        for (var start = Stopwatch.GetTimestamp(); Volatile.Read(ref _done) < step.Items;)
+            if (!Patient(start)) Sleep();
         if (_fault is not { } fault) return;
         _fault = null;
         fault.Throw();
+    }
+
+    // One short wait; false when it has been long enough to sleep.
+    private static bool Patient(long since)
+    {
+        var waited = Stopwatch.GetTimestamp() - since;
+        if (waited < s_spin) Thread.SpinWait(1);
+        else Thread.Yield();
+        return waited < s_yield;
+    }
+
+    // Until the last item is done; whoever does it sees the flag, or it was done before.
+    private void Sleep()
+    {
+        lock (_joined)
+        {
+            Volatile.Write(ref _callerSleeps, true);
+            Interlocked.MemoryBarrier();
+            while (Volatile.Read(ref _done) < _items) Monitor.Wait(_joined);
+            Volatile.Write(ref _callerSleeps, false);
+        }
     }
 
     // Works on items of the current fork until none is left.
@@ -103,7 +130,8 @@ internal sealed unsafe class Team
                 _fault = ExceptionDispatchInfo.Capture(exception);
             }
 
-            Interlocked.Increment(ref _done);
+            if (Interlocked.Increment(ref _done) < items || !Volatile.Read(ref _callerSleeps)) continue;
+            lock (_joined) Monitor.Pulse(_joined);
         }
     }
 
@@ -139,11 +167,8 @@ internal sealed unsafe class Team
             long seen = 0;
             while (true)
             {
-                for (var spin = 0; Volatile.Read(ref _team._claim) >> 32 == seen; spin++)
-                {
-                    if (spin < Spins) Thread.SpinWait(4);
-                    else Sleep(seen);
-                }
+                for (var start = Stopwatch.GetTimestamp(); Volatile.Read(ref _team._claim) >> 32 == seen;)
+                    if (!Patient(start)) Sleep(seen);
 
                 seen = Volatile.Read(ref _team._claim) >> 32;
                 _team.Take(_index);

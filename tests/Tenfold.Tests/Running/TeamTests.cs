@@ -42,6 +42,22 @@ public unsafe class TeamTests
     }
 
     [Fact]
+    public void A_caller_that_went_to_sleep_is_woken_by_the_last_item()
+    {
+        var late = 0;
+        var caller = Environment.CurrentManagedThreadId;
+        Step[] steps = [new Step("late", "", 7, (item, _) =>
+        {
+            // The workers sleep longer than the caller waits awake, and not.
+            var mine = Environment.CurrentManagedThreadId == caller;
+            Thread.Sleep(mine ? 1 : item % 4);
+            if (!mine) Interlocked.Increment(ref late);
+        })];
+        for (var run = 0; run < 60; run++) Team.Of(3).Run(steps, 0);
+        Assert.True(late > 0);
+    }
+
+    [Fact]
     public void What_an_item_throws_reaches_the_caller_and_the_team_lives_on()
     {
         var ran = 0;
