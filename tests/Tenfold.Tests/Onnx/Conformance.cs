@@ -105,7 +105,7 @@ internal static class Conformance
             var first = true;
             foreach (var (input, tensor) in free.Zip(inputs))
             {
-                if (tensor.Dims.Contains(0) && IsReal(tensor.DataType) && first) return new Outcome("", "tensors without elements", null);
+                if (tensor.Dims.Contains(0) && IsNumber(tensor.DataType) && first) return new Outcome("", "tensors without elements", null);
                 if ((IsReal(tensor.DataType) || (tensor.DataType == (int)DataType.Bool && tensor.Dims.Count > 0)) && (!all || first))
                 {
                     first = false;

@@ -20,7 +20,8 @@ public class OnnxConformanceTests
         Assert.True(outcomes.Count(outcome => outcome.Excluded is null) > 100, score);
     }
 
-    // Some of them travel with the tests: onnx-cases.zip, from Debian's libonnx-testdata 1.12.0 (Apache 2.0).
+    // Some of them travel with the tests: onnx-cases.zip, from Debian's libonnx-testdata 1.12.0, and (node24) what ONNX added since, for opset 24, made by
+    // tests/fixtures/make_onnx_cases.py of its programs (both Apache 2.0).
     [Fact]
     public void The_cases_at_hand_pass()
     {
@@ -28,6 +29,6 @@ public class OnnxConformanceTests
         ZipFile.ExtractToDirectory(Path.Combine(AppContext.BaseDirectory, "Fixtures", "onnx-cases.zip"), folder.Path);
         var outcomes = Conformance.Cases(folder.Path).Select(Conformance.Run).ToArray();
         Assert.True(outcomes.All(outcome => outcome.Fault is null), Conformance.Score(outcomes));
-        Assert.True(outcomes.Count(outcome => outcome.Excluded is null) > 150, Conformance.Score(outcomes));
+        Assert.True(outcomes.Count(outcome => outcome.Excluded is null) > 300, Conformance.Score(outcomes));
     }
 }
