@@ -111,7 +111,7 @@ public sealed class Picture
         for (var c = 0; c < input.Channels; c++)
         {
             var (mean, deviation) = (Of(preprocessing.Mean, c), Of(preprocessing.Deviation, c));
-            var from = picture._pixels.AsSpan(c * area, area);
+            var from = picture._pixels.AsSpan(preprocessing.Stored(c, input.Channels) * area, area);
             var to = tensor.Span.Slice(c * area, area);
             for (var i = 0; i < area; i++) to[i] = (from[i] / 255f - mean) / deviation;
         }

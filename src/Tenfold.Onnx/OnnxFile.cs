@@ -20,7 +20,7 @@ public sealed record OnnxOptions
 /// <summary>Models as ONNX files (<see href="https://onnx.ai"/>): written for other runtimes, read from other frameworks.</summary>
 public static class OnnxFile
 {
-    internal const string Classes = "tenfold.classes", Mean = "tenfold.mean", Deviation = "tenfold.deviation", Share = "tenfold.share", Provenance = "tenfold.provenance";
+    internal const string Classes = "tenfold.classes", Mean = "tenfold.mean", Deviation = "tenfold.deviation", Share = "tenfold.share", Order = "tenfold.order", Provenance = "tenfold.provenance";
 
     /// <summary>Writes the model, atomically. Layers and parameters keep their names; class names, preprocessing and provenance are metadata.</summary>
     /// <exception cref="NotSupportedException">An operation has no ONNX form (those that exist only in training and as gradients), or none in the opset asked for.</exception>

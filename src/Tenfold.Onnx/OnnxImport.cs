@@ -147,10 +147,12 @@ internal sealed partial class OnnxImport
         if (classes.Length > 0 && (graph.Outputs[0].Shape.Rank < 2 || graph.Outputs[0].Shape.Channels != classes.Length)) throw new FormatException($"names {classes.Length} classes for an output {graph.Outputs[0].Shape}");
         if (mean is not null && ((mean.Length != 1 && mean.Length != channels) || deviation is null || (deviation.Length != 1 && deviation.Length != channels) || deviation.Contains(0)))
             throw new FormatException("its mean and deviation do not fit its input");
+        var share = Numbers(metadata, OnnxFile.Share) is [> 0 and <= 1 and var some] ? some : 1;
+        var order = Texts(metadata, OnnxFile.Order) is ["bgr"] ? ChannelOrder.Bgr : ChannelOrder.Rgb;
         return new Model(graph, weights)
         {
             Classes = classes,
-            Preprocessing = mean is null ? Preprocessing.None : new Preprocessing(mean, deviation!, Numbers(metadata, OnnxFile.Share) is [> 0 and <= 1 and var share] ? share : 1),
+            Preprocessing = mean is null ? Preprocessing.None : new Preprocessing(mean, deviation!, share, order),
             Provenance = Pairs(metadata, OnnxFile.Provenance),
         };
     }

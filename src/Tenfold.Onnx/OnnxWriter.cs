@@ -42,6 +42,7 @@ internal sealed partial class OnnxWriter
             Describe(OnnxFile.Mean, json => model.Preprocessing.Mean.ToList().ForEach(json.WriteNumberValue), array: true);
             Describe(OnnxFile.Deviation, json => model.Preprocessing.Deviation.ToList().ForEach(json.WriteNumberValue), array: true);
             Describe(OnnxFile.Share, json => json.WriteNumberValue(model.Preprocessing.Share), array: true);
+            if (model.Preprocessing.Order == ChannelOrder.Bgr) Describe(OnnxFile.Order, json => json.WriteStringValue("bgr"), array: true);
         }
 
         if (model.Provenance.Count > 0) Describe(OnnxFile.Provenance, json => model.Provenance.ToList().ForEach(pair => json.WriteString(pair.Key, pair.Value)), array: false);

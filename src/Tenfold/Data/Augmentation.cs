@@ -52,6 +52,7 @@ internal sealed class SampleMaker
     private readonly float _smoothing;
     private readonly byte[] _pixels;
     private readonly float[] _partner;
+    private readonly Preprocessing _preprocessing;
     private readonly int _channels, _height, _width;
 
     public SampleMaker(Dataset data, Preprocessing preprocessing, Augmentation augmentation, float smoothing, ulong seed)
@@ -62,7 +63,7 @@ internal sealed class SampleMaker
         (_random, _mixing) = (Philox.Named(seed, "augmentation"), Philox.Named(seed, "mixing"));
         (_channels, _height, _width) = (data.Shape[0], data.Shape[1], data.Shape[2]);
         (_pixels, _partner) = (new byte[data.Shape.Count], new float[data.Shape.Count]);
-        _table = Table(preprocessing, _channels);
+        (_preprocessing, _table) = (preprocessing, Table(preprocessing, _channels));
     }
 
     /// <summary>Sample <paramref name="index"/> as it looks in <paramref name="epoch"/>.</summary>
@@ -124,6 +125,7 @@ internal sealed class SampleMaker
         for (var c = 0; c < _channels; c++)
         {
             var table = _table.AsSpan(256 * c, 256);
+            var plane = _preprocessing.Stored(c, _channels);
             for (var row = 0; row < _height; row++)
             {
                 var y = picture.Slice((c * _height + row) * _width, _width);
@@ -134,7 +136,7 @@ internal sealed class SampleMaker
                     continue;
                 }
 
-                var x = _pixels.AsSpan((c * _height + source) * _width, _width);
+                var x = _pixels.AsSpan((plane * _height + source) * _width, _width);
                 y[..from].Fill(table[0]);
                 y[to..].Fill(table[0]);
                 var inside = y[from..to];

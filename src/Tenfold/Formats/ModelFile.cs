@@ -7,7 +7,7 @@ namespace Tenfold;
 /// <remarks>
 /// The weights lie under their own names (<c>layer1.0.conv1.weight</c>), readable by every safetensors library. The metadata's
 /// <c>tenfold</c> is JSON:
-/// <code>{"version": 1, "name", "nodes": [{"op", "name", "inputs": [earlier nodes], attributes...}], "outputs": [nodes], "classes", "mean", "deviation", "share" (when not 1), "provenance"}</code>
+/// <code>{"version": 1, "name", "nodes": [{"op", "name", "inputs": [earlier nodes], attributes...}], "outputs": [nodes], "classes", "mean", "deviation", "share" (when not 1), "order" (when not rgb), "provenance"}</code>
 /// Reading executes nothing: every node is an operation of this library, made anew under its own rules, and a file that
 /// breaks one is refused by the node's name. The order of all is kept, so saving what was loaded gives the same bytes.
 /// </remarks>
@@ -49,7 +49,7 @@ public static class ModelFile
             return new Model(graph, weights)
             {
                 Classes = Classes(root, graph),
-                Preprocessing = new Preprocessing(PerChannel(root, "mean", graph), PerChannel(root, "deviation", graph), Share(root)),
+                Preprocessing = new Preprocessing(PerChannel(root, "mean", graph), PerChannel(root, "deviation", graph), Share(root), Order(root)),
                 Provenance = root.GetProperty("provenance").EnumerateObject().ToDictionary(pair => pair.Name, pair => pair.Value.GetString() ?? ""),
             };
         }
@@ -88,6 +88,7 @@ public static class ModelFile
             Numbers("mean", model.Preprocessing.Mean);
             Numbers("deviation", model.Preprocessing.Deviation);
             if (model.Preprocessing.Share != 1) json.WriteNumber("share", model.Preprocessing.Share);
+            if (model.Preprocessing.Order == ChannelOrder.Bgr) json.WriteString("order", "bgr");
             json.WriteStartObject("provenance");
             foreach (var (key, value) in model.Provenance) json.WriteString(key, value);
             json.WriteEndObject();
@@ -153,6 +154,10 @@ public static class ModelFile
     private static float Share(JsonElement root) => !root.TryGetProperty("share", out var json) ? 1
         : json.GetSingle() is > 0 and <= 1 and var share ? share
         : throw new FormatException($"the share {json.GetRawText()} is not above 0 and at most 1");
+
+    private static ChannelOrder Order(JsonElement root) => !root.TryGetProperty("order", out var json) ? ChannelOrder.Rgb
+        : json.GetString() is "bgr" ? ChannelOrder.Bgr
+        : throw new FormatException($"the order of channels {json.GetRawText()} is not bgr");
 
     private static float[] PerChannel(JsonElement root, string name, Graph graph)
     {

@@ -45,7 +45,8 @@ public sealed class Model
 /// <param name="Mean">One number per channel, or one for all.</param>
 /// <param name="Deviation">One number per channel, or one for all.</param>
 /// <param name="Share">How much of the picture's shorter side the network sees, in its middle: 0.875 is 224 of 256.</param>
-public sealed record Preprocessing(IReadOnlyList<float> Mean, IReadOnlyList<float> Deviation, float Share = 1)
+/// <param name="Order">The order of the network's channels, in which <paramref name="Mean"/> and <paramref name="Deviation"/> stand too; pictures are stored red first.</param>
+public sealed record Preprocessing(IReadOnlyList<float> Mean, IReadOnlyList<float> Deviation, float Share = 1, ChannelOrder Order = ChannelOrder.Rgb)
 {
     /// <summary>Pixels divided by 255.</summary>
     public static readonly Preprocessing None = new([0f], [1f]);
@@ -56,6 +57,21 @@ public sealed record Preprocessing(IReadOnlyList<float> Mean, IReadOnlyList<floa
     /// <summary>From -1 to 1, as networks that come from TensorFlow expect.</summary>
     public static readonly Preprocessing Symmetric = new([0.5f], [0.5f]);
 
+    /// <summary>What ImageNet networks expect that were trained with Caffe: blue first, from 0 to 255, less the mean (103.939, 116.779, 123.68).</summary>
+    public static readonly Preprocessing Caffe = new([103.939f / 255, 116.779f / 255, 123.68f / 255], [1 / 255f], 0.875f, ChannelOrder.Bgr);
+
     /// <summary>What torchvision's ImageNet weights expect, RGB: the shorter side resized to 256, 224 of it cut out.</summary>
     public static readonly Preprocessing ImageNet = new([0.485f, 0.456f, 0.406f], [0.229f, 0.224f, 0.225f], 0.875f);
+
+    /// <summary>Which plane of a stored picture becomes channel <paramref name="c"/> of so many.</summary>
+    internal int Stored(int c, int channels) => Order == ChannelOrder.Bgr && channels == 3 ? 2 - c : c;
+}
+
+/// <summary>The order of a colour picture's channels.</summary>
+public enum ChannelOrder
+{
+    Rgb,
+
+    /// <summary>As OpenCV reads pictures, and so Caffe and what was converted from it.</summary>
+    Bgr,
 }

@@ -57,6 +57,18 @@ public sealed class ModelFileTests : IDisposable
     }
 
     [Fact]
+    public void The_order_of_channels_is_saved_where_blue_comes_first()
+    {
+        var path = Path.Combine(_folder, "order.safetensors");
+        var model = Small();
+        ModelFile.Save(new Model(model.Graph, model.Weights) { Preprocessing = Preprocessing.Caffe }, path);
+        Assert.Equal(ChannelOrder.Bgr, ModelFile.Load(path).Preprocessing.Order);
+        var (weights, metadata) = Safetensors.Read(path);
+        Safetensors.Write(path, weights, new Dictionary<string, string> { ["tenfold"] = metadata["tenfold"].Replace("\"order\":\"bgr\"", "\"order\":\"grb\"") });
+        Assert.Contains("order", Assert.Throws<MalformedFileException>(() => ModelFile.Load(path)).Message);
+    }
+
+    [Fact]
     public void Every_operation_of_a_model_can_be_stored()
     {
         var known = Stored.Ops.Types.Select(line => line.Type).ToHashSet();

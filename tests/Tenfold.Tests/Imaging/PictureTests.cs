@@ -292,6 +292,15 @@ public class PictureTests
         Assert.Equal([1, 1, 1, 1, -1, -1, -1, -1, 0.1f, 0.1f, 0.1f, 0.1f], tensor.Span.ToArray().Select(x => MathF.Round(x, 5)));
         Assert.Equal(MathF.Round(82 / 255f, 5), MathF.Round(picture.ToTensor([1, 1, 1, 1], Preprocessing.None)[0, 0, 0, 0], 5));
         Assert.Throws<ShapeException>(() => picture.ToTensor([1, 4, 2, 2], Preprocessing.None));
+
+        // Caffe's: blue first, the means in that order, on the scale of the bytes. A data set's loader and a picture agree.
+        var caffe = picture.ToTensor([1, 3, 1, 1], Preprocessing.Caffe with { Share = 1 });
+        Assert.Equal(51 - 103.939f, caffe[0, 0, 0, 0], 1e-3f);
+        Assert.Equal(255 - 123.68f, caffe[0, 2, 0, 0], 1e-3f);
+        var data = new MemoryDataset("one", picture.Shape, ["a"], picture.Pixels.ToArray(), [0], Preprocessing.Caffe);
+        var loaded = new float[3];
+        new SampleMaker(data, data.DefaultPreprocessing, Augmentation.None, 0, seed: 0).Make(0, 0, loaded, new float[1]);
+        for (var i = 0; i < loaded.Length; i++) Assert.Equal(caffe.Span[i], loaded[i], 1e-3f);
     }
 
     [Fact]

@@ -62,13 +62,14 @@ public class OnnxImportTests
     {
         using var folder = new TemporaryFolder();
         var path = Path.Combine(folder.Path, "model.onnx");
-        var model = new Model(Network.Create("resnet20", classes: 3)) { Classes = ["a", "b", "c"], Preprocessing = Preprocessing.ImageNet, Provenance = new Dictionary<string, string> { ["seed"] = "7" } };
+        var model = new Model(Network.Create("resnet20", classes: 3)) { Classes = ["a", "b", "c"], Preprocessing = Preprocessing.Caffe, Provenance = new Dictionary<string, string> { ["seed"] = "7" } };
         OnnxFile.Save(model, path);
         var back = OnnxFile.Load(path);
         Assert.Equal(model.Classes, back.Classes);
         Assert.Equal(model.Preprocessing.Mean, back.Preprocessing.Mean);
         Assert.Equal(model.Preprocessing.Deviation, back.Preprocessing.Deviation);
         Assert.Equal(model.Preprocessing.Share, back.Preprocessing.Share);
+        Assert.Equal(ChannelOrder.Bgr, back.Preprocessing.Order);
         Assert.Equal("7", back.Provenance["seed"]);
         Assert.Equal("resnet20", CommandLine.Run("summary", path, "--json").Json.GetProperty("name").GetString());
         Assert.Equal([1, 3], CommandLine.Run("summary", path, "--input", "3x32x32", "--json").Json.GetProperty("output").EnumerateArray().Select(size => size.GetInt32()));

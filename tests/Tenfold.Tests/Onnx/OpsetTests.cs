@@ -112,7 +112,7 @@ public class OpsetTests
         {
             inputs.Add(input is null ? "" : $"c{i}");
             if (input is null) continue;
-            var constant = new TensorProto { Name = $"c{i}", DataType = (int)(input is long[] ? TensorProto.Types.DataType.Int64 : TensorProto.Types.DataType.Float) };
+            var constant = new TensorProto { Name = $"c{i}", DataType = (int)(input is long[]? TensorProto.Types.DataType.Int64 : TensorProto.Types.DataType.Float) };
             if (input is not float) constant.Dims.AddRange(input is Tensor shaped ? shaped.Shape.Select(size => (long)size) : [((Array)input).Length]);
             if (input is long[] wholes) constant.Int64Data.AddRange(wholes);
             else constant.FloatData.AddRange(input switch { float[] reals => reals, Tensor tensor => tensor.Span.ToArray(), _ => [(float)input] });
