@@ -61,6 +61,24 @@ internal static unsafe class Lanes
         for (var lane = 0; lane < Dense.Block; lane += Step) Total(x + lane, pixels).Store(sum + lane);
     }
 
+    /// <summary>Sum of n numbers that lie side by side.</summary>
+    public static float Sum(float* x, int n)
+    {
+        Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        var i = 0;
+        for (; i + 4 * Step <= n; i += 4 * Step)
+        {
+            s0 += Vector.Load(x + i);
+            s1 += Vector.Load(x + i + Step);
+            s2 += Vector.Load(x + i + 2 * Step);
+            s3 += Vector.Load(x + i + 3 * Step);
+        }
+
+        var sum = 0f;
+        for (; i < n; i++) sum += x[i];
+        return Vector.Sum(s0 + s1 + (s2 + s3)) + sum;
+    }
+
     /// <summary>Sums over a plane of dy and of dy (x - mean), for each lane.</summary>
     public static void NormSums(float* x, float* dy, int pixels, float* mean, float* sum, float* product)
     {

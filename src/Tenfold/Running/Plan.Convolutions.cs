@@ -31,13 +31,13 @@ internal sealed unsafe partial class Plan
     {
         var (op, then) = Split(node);
         var (shape, name) = (DenseShapes.Of(op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape), Graph.NameOf(node));
-        var (convolution, reason) = ConvolutionChoice.Of(shape, _options.Exact, Forced(name));
+        var (convolution, reason) = _plain.Contains(node) ? (new PlaneConvolution(shape), "") : ConvolutionChoice.Of(shape, _options.Exact, Forced(name));
         Warming.Add(convolution.Warm);
 
         var packed = Packed(name, node.Inputs[1], convolution);
         var bias = Bias(node.Op, node.Inputs, shape.Out);
-        var x = Get(node.Inputs[0], convolution is DenseConvolution { ReadsPlain: true } ? Layout.Plain : Layout.Blocked);
-        var y = New(node, Layout.Blocked);
+        var x = Get(node.Inputs[0], convolution is DenseConvolution { ReadsPlain: true } ? Layout.Plain : LayoutOf(node));
+        var y = New(node, LayoutOf(node));
         Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
         Add(name, $"{convolution.Name}, {convolution.Items} items{(reason.Length > 0 ? $"; {reason}" : "")}", convolution.Items, reads, [y],
             (item, scratch) => convolution.Run(item, x.P, packed.P, bias.P, then.Kernel, y.P, scratch), convolution.Scratch);

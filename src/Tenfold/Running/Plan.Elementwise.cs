@@ -76,7 +76,7 @@ internal sealed unsafe partial class Plan
 
     private void Map<TMap>(Node node, TMap map) where TMap : struct, IMap
     {
-        var x = Any(node.Inputs[0]);
+        var x = _plain.Contains(node) ? Get(node.Inputs[0], Layout.Plain) : Any(node.Inputs[0]);
         var y = New(node, x.Layout);
         Add(Graph.NameOf(node), "elementwise", Chunks(y), [x], [y], (item, _) =>
         {
@@ -87,7 +87,7 @@ internal sealed unsafe partial class Plan
 
     private void Map2<TMap>(Node node, TMap map) where TMap : struct, IMap2
     {
-        var a = Any(node.Inputs[0]);
+        var a = _plain.Contains(node) ? Get(node.Inputs[0], Layout.Plain) : Any(node.Inputs[0]);
         var b = Get(node.Inputs[1], a.Layout);
         var y = New(node, a.Layout);
         Add(Graph.NameOf(node), "elementwise", Chunks(y), [a, b], [y], (item, _) =>
@@ -101,10 +101,23 @@ internal sealed unsafe partial class Plan
     private void Repeat<TMap>(Node node, Node second, TMap map) where TMap : struct, IMap2
     {
         var whole = Whole(node.Inputs[0]) && Whole(second); // then a plane is one run; else an operand repeats along one of its axes only
-        var layout = node.Shape.Rank == 4 ? Layout.Blocked : Layout.Plain;
+        var layout = node.Shape.Rank == 4 ? LayoutOf(node) : Layout.Plain;
         var (first, shape) = (node.Inputs[0], node.Shape);
         var (a, b) = (Get(first, layout), Get(second, layout));
         var y = New(node, layout);
+        if (layout == Layout.Plain && node.Shape.Rank == 4)
+        {
+            // From the last plane to the first: what was passed over just before, as for the means that scale it, is still in the cache at its end.
+            var (planes, area) = (node.Shape.Batch * node.Channels, Pixels(node));
+            var (p, q) = (Pixels(first), Pixels(second));
+            Add(Graph.NameOf(node), "elementwise, repeating", planes, [a, b], [y], (item, _) =>
+            {
+                var plane = planes - 1L - item;
+                Broadcast.Row(map, a.P + plane * p, p == area ? 1 : 0, b.P + plane * q, q == area ? 1 : 0, y.P + plane * area, area);
+            });
+            return;
+        }
+
         if (layout == Layout.Plain)
         {
             var length = shape[shape.Rank - 1];

@@ -100,9 +100,18 @@ internal sealed unsafe partial class Plan
     // The mean of each plane.
     private void Means(Node node)
     {
-        var x = Get(node.Inputs[0], Layout.Blocked);
-        var y = New(node, Layout.Blocked);
+        var (x, y) = (Get(node.Inputs[0], LayoutOf(node)), New(node, LayoutOf(node)));
         var pixels = Pixels(node.Inputs[0]);
+        if (x.Layout == Layout.Plain)
+        {
+            var planes = (int)node.Shape.Count;
+            Add(Graph.NameOf(node), "means of planes", (planes + 15) / 16, [x], [y], (item, _) =>
+            {
+                for (var plane = item * 16; plane < Math.Min(planes, item * 16 + 16); plane++) y.P[plane] = Lanes.Sum(x.P + (long)plane * pixels, pixels) / pixels;
+            });
+            return;
+        }
+
         Add(Graph.NameOf(node), "means of planes", Planes(node), [x], [y], (plane, _) =>
         {
             var mean = y.P + plane * 16;

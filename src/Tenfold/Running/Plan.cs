@@ -14,6 +14,7 @@ internal sealed partial class Plan
     private readonly Constants _shared;
     private readonly Dictionary<Node, List<Node>> _users;
     private readonly HashSet<Node> _constants; // computed when somebody asks for them
+    private readonly HashSet<Node> _plain;
     private readonly Dictionary<(Node, Layout), Slot> _slots = [];
     private readonly List<Slot> _all = [];
     private readonly HashSet<Slot> _read = []; // constants
@@ -29,6 +30,7 @@ internal sealed partial class Plan
         (_weights, _team, _options, _shared) = (weights, team, options ?? new RunOptions(), shared ?? new Constants());
         _users = graph.Users();
         _constants = frozen ? graph.Constants() : [];
+        _plain = InPlainOrder(graph, _users, _options);
 
         foreach (var input in graph.Inputs) Keep(New(input, Layout.Plain)).Last = -1;
         if (!frozen)
