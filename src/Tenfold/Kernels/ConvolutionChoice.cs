@@ -14,14 +14,14 @@ internal static class ConvolutionChoice
     public static (ConvolutionKernel Kernel, string Reason) Of(DenseShape shape, bool exact, int? forced)
     {
         if (forced is null && LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map), "");
-        if (forced is { } m) return (m > 0 && WinogradConvolution.Takes(shape) ? new WinogradConvolution(shape, m) : new DenseConvolution(shape), "as asked");
-        if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape)) return (new DenseConvolution(shape), "");
+        if (forced is { } m) return (m > 0 && WinogradConvolution.Takes(shape) ? new WinogradConvolution(shape, m) : Every(shape), "as asked");
+        if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape)) return (Every(shape), "");
         var direct = Direct(shape);
         var (best, cycles) = (0, direct);
         foreach (var size in (ReadOnlySpan<int>)[2, 4])
             if (Winograd(shape, size) is var other && other < cycles) (best, cycles) = (size, other);
         return best == 0
-            ? (new DenseConvolution(shape), "Winograd would not pay")
+            ? (Every(shape), "Winograd would not pay")
             : (new WinogradConvolution(shape, best), $"{cycles / direct:p0} of the direct kernel's cycles");
     }
 
@@ -34,6 +34,9 @@ internal static class ConvolutionChoice
         var winograd = new WinogradWeightGradient(shape);
         return forced > 0 || winograd.Cycles < (double)shape.Batch * shape.OutPlane.Area * 9 * shape.InPerGroup * shape.OutBlocks / 0.85 ? winograd : new DenseWeightGradient(shape);
     }
+
+    // The kernel that computes every product.
+    private static ConvolutionKernel Every(DenseShape shape) => PictureConvolution.Takes(shape) ? new PictureConvolution(shape) : new DenseConvolution(shape);
 
     private static double Direct(DenseShape shape) =>
         (double)shape.Batch * shape.OutPlane.Area * 9 * shape.InPerGroup * shape.OutBlocks / 0.9 + Stream(9.0 * shape.InPerGroup * shape.OutBlocks * 64, 1);

@@ -30,6 +30,9 @@ internal abstract unsafe class ConvolutionKernel : PackedKernel
     /// <summary>Whether <see cref="Run"/> applies <see cref="DenseEpilogue.Activation"/>.</summary>
     public virtual bool Activates => false;
 
+    /// <summary>Whether it reads its input in plain order, as a picture comes: a block of 16 lanes would be mostly empty.</summary>
+    public virtual bool ReadsPlain => false;
+
     /// <summary>Calls the micro-kernels that <see cref="Run"/> will call, on nothing, so that they are compiled.</summary>
     public virtual void Warm()
     {

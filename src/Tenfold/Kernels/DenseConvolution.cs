@@ -7,7 +7,8 @@ namespace Tenfold.Kernels;
 /// <remarks>
 /// <para>Work is cut into items: a sample (or a strip of its rows), gathered once into scratch, for all output channels or a share of them.</para>
 /// <para>A tile's sum runs over a list of runs of input channels, one per tap and channel block, so groups are shorter lists and
-/// nothing else. Where a group is smaller than a block, a tile also multiplies by the zeros between the groups.</para>
+/// nothing else. Where a group is smaller than a block, a tile also multiplies by the zeros between the groups. Rows of the kernel that lie outside the map
+/// are left out of the list.</para>
 /// </remarks>
 internal sealed unsafe class DenseConvolution : ConvolutionKernel
 {
@@ -56,10 +57,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         PackedSize = packed;
     }
 
-    /// <summary>Whether it reads its input in plain order, as a picture comes: a block of 16 lanes would be mostly empty.</summary>
-    public bool ReadsPlain => _shape.In <= 4 && !_shape.Pointwise;
-
-    // Runs are ordered by channel and tap whatever the map's size.
+    // Runs are ordered by row of the kernel, channel and column whatever the map's size.
     public override string Packing => _shape.Transposed ? $"direct {_shape}" : $"direct {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}";
 
     public override string Name => _shape.Pointwise ? "pointwise" : _shape.Transposed ? "transposed, by phases" : "direct";
@@ -130,7 +128,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         var (n, strip) = Math.DivRem(work - phase.First, phase.Strips);
         var from = strip * phase.Strip;
 
-        x += (long)n * _shape.InPlane.Area * (ReadsPlain ? _shape.In : _shape.InBlocks * Dense.Block);
+        x += (long)n * _shape.InPlane.Area * _shape.InBlocks * Dense.Block;
         var (rows, columns, rowStep) = (Math.Min(phase.Strip, phase.Rows.Count - from), phase.Columns.Count, phase.Rows.InStride * phase.Gather.Row);
         if (_shape.Pointwise)
         {
@@ -139,8 +137,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
         else
         {
-            if (ReadsPlain) phase.Gather.FillPlain(x, _shape.In, from, rows, scratch);
-            else phase.Gather.Fill(x, from, rows, scratch, phase.Gather.Plane(phase.Strip));
+            phase.Gather.Fill(x, from, rows, scratch, phase.Gather.Plane(phase.Strip));
             x = scratch;
         }
 
@@ -155,10 +152,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             var tile = phase.Tiles[t];
             var kernel = new DenseTile
             {
-                W = packed + tile.Weights,
                 Bias = bias + tile.Block * Dense.Block,
-                Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(tile.Offsets)), // pinned
-                Count = tile.Offsets.Length,
                 WStep = tile.Blocks * Dense.Block,
                 YPixel = phase.Columns.OutStride * Dense.Block,
                 YVector = outPlane,
@@ -170,6 +164,11 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             var segments = Dense.Segments(columns, tile.Blocks);
             for (var row = 0; row < rows; row++)
             {
+                var (begun, ended) = _shape.Pointwise ? (0, 1) : phase.Rows.Inside(from + row, _shape.InPlane.Height);
+                var runs = tile.Offsets.Length / Math.Max(1, phase.Rows.Shifts.Length); // of each row of the kernel
+                kernel.W = packed + tile.Weights + (long)begun * (tile.Depth / Math.Max(1, phase.Rows.Shifts.Length)) * kernel.WStep;
+                kernel.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(tile.Offsets)) + begun * runs; // pinned
+                kernel.Count = (ended - begun) * runs;
                 var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth;
                 for (var segment = 0; segment < segments; segment++)
                 {
@@ -189,8 +188,8 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
     {
         var (from, to) = _shape.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
         var runs = new List<InputRun>();
-        for (var c = from; c < to; c += Dense.Block - c % Dense.Block)
-            for (var i = 0; i < phase.Rows.Shifts.Length; i++)
+        for (var i = 0; i < phase.Rows.Shifts.Length; i++)
+            for (var c = from; c < to; c += Dense.Block - c % Dense.Block)
                 for (var j = 0; j < phase.Columns.Shifts.Length; j++)
                     runs.Add(new InputRun(c, Math.Min(Dense.Block - c % Dense.Block, to - c), i, j, (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j)) + c % Dense.Block));
         return [.. runs];

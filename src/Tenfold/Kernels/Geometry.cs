@@ -15,6 +15,15 @@ internal sealed record Geometry(int Count, int InStride, int OutStart, int OutSt
     /// <summary>Whether any output reads inputs of this phase: those at <see cref="MinShift"/> + phase + q InStride for some q.</summary>
     public bool Reads(int phase) => Shifts.Any(shift => (shift - MinShift) % InStride == phase % InStride);
 
+    /// <summary>Of output t the taps [First, End) that read one of <paramref name="inputs"/>; shifts rise or fall from tap to tap.</summary>
+    public (int First, int End) Inside(int t, int inputs)
+    {
+        var (first, end) = (0, Shifts.Length);
+        while (first < end && (uint)(t * InStride + Shifts[first]) >= (uint)inputs) first++;
+        while (first < end && (uint)(t * InStride + Shifts[end - 1]) >= (uint)inputs) end--;
+        return (first, end);
+    }
+
     public static Geometry[] Forward(int outputs, int kernel, int stride, int before, int dilation) =>
         [new Geometry(outputs, stride, 0, 1, [.. Enumerable.Range(0, kernel).Select(k => k * dilation - before)], [.. Enumerable.Range(0, kernel)])];
 
@@ -57,38 +66,6 @@ internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int heig
     {
         var column = columns.Shifts[j] - columns.MinShift;
         return (rows.Shifts[i] - rows.MinShift) * Row + (column % columns.InStride * _columnsPerPhase + column / columns.InStride) * Dense.Block;
-    }
-
-    /// <summary>The same from a plain map of a few channels: [channel][height][width].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void FillPlain(float* x, int channels, int firstOutputRow, int outputRows, float* scratch)
-    {
-        var (span, first, stride) = (rows.Span(outputRows), firstOutputRow * rows.InStride + rows.MinShift, columns.InStride);
-        for (var r = 0; r < span; r++)
-        {
-            if (!_rowPhases[r % _rowPhases.Length]) continue;
-            var to = scratch + (long)r * Row;
-            if ((uint)(first + r) >= (uint)height)
-            {
-                new Span<float>(to, Row).Clear();
-                continue;
-            }
-
-            for (var phase = 0; phase < stride; phase++, to += _columnsPerPhase * Dense.Block)
-            {
-                if (!_columnPhases[phase]) continue;
-                var (begin, end) = Real(phase);
-                new Span<float>(to, begin * Dense.Block).Clear();
-                for (var c = 0; c < channels; c++)
-                {
-                    var from = x + ((long)c * height + first + r) * width + columns.MinShift + phase + begin * stride;
-                    var lane = to + begin * Dense.Block + c;
-                    for (var q = begin; q < end; q++, from += stride, lane += Dense.Block) *lane = *from;
-                }
-
-                new Span<float>(to + end * Dense.Block, (_columnsPerPhase - end) * Dense.Block).Clear();
-            }
-        }
     }
 
     // Of the columns MinShift + phase + q stride for q = 0, 1, ...: those from `Begin` to `End` lie in the map.

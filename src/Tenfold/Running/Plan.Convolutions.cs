@@ -36,7 +36,7 @@ internal sealed unsafe partial class Plan
 
         var packed = Packed(name, node.Inputs[1], convolution);
         var bias = Bias(node.Op, node.Inputs, shape.Out);
-        var x = Get(node.Inputs[0], convolution is DenseConvolution { ReadsPlain: true } ? Layout.Plain : LayoutOf(node));
+        var x = Get(node.Inputs[0], convolution.ReadsPlain ? Layout.Plain : LayoutOf(node));
         var y = New(node, LayoutOf(node));
         Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
         Add(name, $"{convolution.Name}, {convolution.Items} items{(reason.Length > 0 ? $"; {reason}" : "")}", convolution.Items, reads, [y],

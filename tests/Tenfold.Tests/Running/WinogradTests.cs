@@ -104,7 +104,7 @@ public class WinogradTests
         Assert.IsType<DenseConvolution>(Choice(64, 56, 3, 1, exact: true));
         Assert.IsType<DenseConvolution>(Choice(64, 56, 3, 2, exact: false));
         Assert.IsType<DenseConvolution>(Choice(64, 56, 5, 1, exact: false));
-        Assert.IsType<DenseConvolution>(Choice(3, 1, 3, 1, exact: false));
+        Assert.IsType<PictureConvolution>(Choice(3, 1, 3, 1, exact: false));
 
         static ConvolutionKernel Choice(int channels, int plane, int kernel, int stride, bool exact) => ConvolutionChoice.Of(
             new DenseShape(1, channels, channels, plane, (plane - 1) / stride + 1, kernel, stride, kernel / 2, 1, 1, Transposed: false), exact, forced: null).Kernel;
