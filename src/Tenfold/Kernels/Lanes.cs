@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Tenfold.Kernels;
 
@@ -112,6 +113,17 @@ internal static unsafe class Lanes
     /// <param name="add">Null for nothing.</param>
     public static void Scale(float* x, float* factor, float* offset, float* add, float low, float high, float* y, int pixels)
     {
+        if (Vector512.IsHardwareAccelerated) // a pixel is a vector: one pass
+        {
+            var (f, o, least, most) = (Vector512.Load(factor), Vector512.Load(offset), Vector512.Create(low), Vector512.Create(high));
+            if (add == null)
+                for (var p = 0; p < pixels * 16; p += 16) Vector512.MinNative(most, Vector512.MaxNative(least, Vector512.FusedMultiplyAdd(Vector512.Load(x + p), f, o))).Store(y + p);
+            else
+                for (var p = 0; p < pixels * 16; p += 16)
+                    Vector512.MinNative(most, Vector512.MaxNative(least, Vector512.FusedMultiplyAdd(Vector512.Load(x + p), f, o) + Vector512.Load(add + p))).Store(y + p);
+            return;
+        }
+
         var (lowest, highest) = (new Vector<float>(low), new Vector<float>(high));
         for (var from = 0; from < pixels * 16; from += Run)
             for (var lane = 0; lane < Dense.Block; lane += Step)

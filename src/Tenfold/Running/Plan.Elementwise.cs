@@ -42,6 +42,7 @@ internal sealed unsafe partial class Plan
             case HardSigmoidGradient: Map2(node, new Between(0, 1, 1f / 6)); return true;
             case HardSwishGradient: Map2(node, new HardSwishSlope()); return true;
             case Addition: Both(node, new Plus()); return true;
+            case Fused { First: Multiply }: Gate(node); return true;
             case Multiply: Both(node, new Times()); return true;
             case Pow: Both(node, new PowOf()); return true;
             case PRelu: Both(node, new PReluOf()); return true;
@@ -179,6 +180,23 @@ internal sealed unsafe partial class Plan
 
                 float* Row(int i) => x[i].P + Broadcasting.Source(at, shape, shapes[i]);
             }
+        });
+    }
+
+    // A map times a number for each channel, and what follows.
+    private void Gate(Node node)
+    {
+        var then = Split(node).Then;
+        var (x, gate) = (Get(node.Inputs[0], Layout.Blocked), Get(node.Inputs[1], Layout.Blocked));
+        var (add, (low, high)) = (then.Add, then.Last);
+        var y = New(node, Layout.Blocked);
+        var pixels = Pixels(node);
+        Add(Graph.NameOf(node), "each channel times its gate, and what follows", Planes(node), add is null ? [x, gate] : [x, gate, add], [y], (item, _) =>
+        {
+            float* offset = stackalloc float[16];
+            new Span<float>(offset, 16).Clear();
+            var at = (long)item * pixels * 16;
+            Lanes.Scale(x.P + at, gate.P + item * 16L, offset, add is null ? null : add.P + at, low, high, y.P + at, pixels);
         });
     }
 

@@ -44,6 +44,19 @@ public class PassTests
     }
 
     [Fact]
+    public void A_gate_a_skip_and_a_bound_are_one_pass()
+    {
+        var x = Image.Of(19, 5, 6);
+        var graph = (x + x.Conv(19, 1).SqueezeExcite(4)).Relu().ToGraph("gate");
+        Assert.Equal([typeof(Convolution), typeof(AdaptiveAvgPool), typeof(Fused), typeof(Fused), typeof(Fused)], Operations(Same(graph, FuseEpilogues.In)));
+        Check.Op(y => (y + y.Conv(19, 1).SqueezeExcite(4)).Relu(), [3, 19, 5, 6]);
+        Check.Op(y => (y.SqueezeExcite(4) + y.Conv(33, 3)).Relu6(), [2, 33, 3, 5]);
+        Check.Op(y => y.SqueezeExcite(4).Relu(), [1, 16, 3, 5]);
+        Assert.Contains("+ relu2: each channel times its gate", string.Join('\n', new Plan(graph, graph.Init(), Team.Of(1), frozen: true).Steps.Select(step => $"{step.Name}: {step.Kernel}")));
+        Assert.Equal([typeof(Multiply), typeof(Add)], Operations(Same((x * x.Slice(0, 1) + x).ToGraph("a number for each pixel"), FuseEpilogues.In)).Skip(1));
+    }
+
+    [Fact]
     public void What_a_second_node_uses_is_not_hidden_in_a_step()
     {
         var conv = Image.Of(3, 5, 6).Conv(3, 3);

@@ -1,7 +1,7 @@
 namespace Tenfold;
 
-/// <summary>What follows a convolution or norm on every number for itself is done while the number is in a register: an activation, the other end of a
-/// residual connection, another activation.</summary>
+/// <summary>What follows a convolution, a norm or a gate (a map times a number for each of its channels, as in squeeze-and-excitation) on every number
+/// for itself is done while the number is in a register: an activation, the other end of a residual connection, another activation.</summary>
 internal static class FuseEpilogues
 {
     public static Graph In(Graph graph)
@@ -24,17 +24,21 @@ internal static class FuseEpilogues
         });
     }
 
-    // Bound, addition, bound or another activation; of a norm only an addition and a bound.
+    // Bound, addition, bound or another activation; of a norm or a gate only an addition and a bound.
     private static bool Takes(Node node, Op next)
     {
         if (node.Shape.Rank != 4) return false;
         var (first, then) = node.Op is Fused fused ? (fused.First, fused.Then) : (node.Op, []);
-        if (first is not (Convolution or ConvolutionTranspose or BatchNorm) || then is [.., not (Add or Relu or Relu6)]) return false;
+        var convolves = first is Convolution or ConvolutionTranspose;
+        if (!(convolves || first is BatchNorm || Gates(first, node)) || then is [.., not (Add or Relu or Relu6)]) return false;
         var adds = then.Any(op => op is Add);
         var active = then is [.., not Add];
-        if (next is Add) return !adds && !(active && first is BatchNorm);
-        return !active && (next is Relu or Relu6 || (next is Sigmoid or Silu or HardSigmoid or HardSwish or Tanh && first is not BatchNorm));
+        if (next is Add) return !adds && (convolves || !active);
+        return !active && (next is Relu or Relu6 || (next is Sigmoid or Silu or HardSigmoid or HardSwish or Tanh && convolves));
     }
+
+    private static bool Gates(Op op, Node node) => op is Multiply && node.Inputs[0].Shape == node.Shape && node.Inputs[1].Shape is { Rank: 4, Plane.Area: 1 } gate
+        && gate.Batch == node.Shape.Batch && gate.Channels == node.Channels;
 }
 
 /// <summary>An operation and those on every number for itself that follow it, computed in one pass.</summary>
