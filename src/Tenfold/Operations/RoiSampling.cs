@@ -49,22 +49,22 @@ public sealed record RoiSampling(Size Bins, int Samples, float Scale, float Gamm
     /// <summary>Every place of the output, with where on the map it is read.</summary>
     internal IEnumerable<DeformableGrid.Sample<T>> Places<T>(Shape output, Values<T> regions, Values<T>? offset) where T : struct, IBinaryFloatingPointIeee754<T>
     {
-        var (scale, gamma, half) = (T.CreateTruncating(Scale), T.CreateTruncating(Gamma), T.CreateTruncating(0.5));
-        var (rows, columns) = (T.CreateTruncating(output.Height), T.CreateTruncating(output.Width));
         foreach (var (n, c, h, w) in output.Positions)
         {
-            var (left, top) = (scale * regions[4 * n] - half, scale * regions[4 * n + 1] - half);
-            var (width, height) = (scale * (regions[4 * n + 2] - regions[4 * n]), scale * (regions[4 * n + 3] - regions[4 * n + 1]));
-            var row = top + (T.CreateTruncating(h) + half) * height / rows;
-            var column = left + (T.CreateTruncating(w) + half) * width / columns;
-            if (offset is not null)
-            {
-                column += gamma * width * offset[n, 0, h / Samples, w / Samples];
-                row += gamma * height * offset[n, 1, h / Samples, w / Samples];
-            }
-
+            var (right, down) = offset is null ? (T.Zero, T.Zero) : (offset[n, 0, h / Samples, w / Samples], offset[n, 1, h / Samples, w / Samples]);
+            var (row, column) = Place(regions.Data.AsSpan(4 * n, 4), right, down, h, w);
             yield return new DeformableGrid.Sample<T>(n, c, h, w, c, 0, row, column, T.One);
         }
+    }
+
+    /// <summary>Where sample (h, w) of a region is read, with its bin's offset.</summary>
+    internal (T Row, T Column) Place<T>(ReadOnlySpan<T> region, T right, T down, int h, int w) where T : struct, IBinaryFloatingPointIeee754<T>
+    {
+        var (scale, gamma, half) = (T.CreateTruncating(Scale), T.CreateTruncating(Gamma), T.CreateTruncating(0.5));
+        var (width, height) = (scale * (region[2] - region[0]), scale * (region[3] - region[1]));
+        var row = scale * region[1] - half + (T.CreateTruncating(h) + half) * height / T.CreateTruncating(Bins.Height * Samples);
+        var column = scale * region[0] - half + (T.CreateTruncating(w) + half) * width / T.CreateTruncating(Bins.Width * Samples);
+        return (row + gamma * height * down, column + gamma * width * right);
     }
 }
 

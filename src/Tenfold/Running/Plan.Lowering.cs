@@ -14,6 +14,7 @@ internal sealed unsafe partial class Plan
             || Pools(node)
             || Vectors(node)
             || Deformables(node)
+            || Reductions(node)
             || Views(node);
         if (!lowered) ByDefinition(node);
     }

@@ -12,6 +12,7 @@ internal sealed unsafe partial class Plan
             case BatchMean when node.Shape.Rank == 1 && node.Inputs[0].Shape.Rank == 4: Moments(node); return true;
             case BatchVariance when _slots.ContainsKey((node, Layout.Plain)): return true; // came with the mean
             case BatchNorm or Fused { First: BatchNorm } when node.Shape.Rank == 4: Norm(node); return true;
+            case BatchNorm op when node.Shape.Rank == 2: NormOfVectors(node, op.Epsilon); return true;
             case BatchNormScaleGradient op when node.Inputs[0].Shape.Rank == 4: NormScaleGradient(node, op); return true;
             case BatchNormInputGradient op when node.Shape.Rank == 4: NormInputGradient(node, op); return true;
             case ChannelSum when _slots.ContainsKey((node, Layout.Plain)): return true; // came with the norm's scale gradient
@@ -76,6 +77,29 @@ internal sealed unsafe partial class Plan
             var at = (long)item * pixels * 16;
             Lanes.Scale(x.P + at, factor, offset, add is null ? null : add.P + at, low, high, y.P + at, pixels);
         });
+    }
+
+    private void NormOfVectors(Node node, float epsilon)
+    {
+        Slot[] inputs = [.. node.Inputs.Select(input => Get(input, Layout.Plain))];
+        var (x, scale, shift, mean, variance) = (inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]);
+        var y = New(node, Layout.Plain);
+        var (samples, channels) = (node.Shape[0], node.Shape[1]);
+        Add(Graph.NameOf(node), "scale and shift", 1, inputs, [y], (_, factors) =>
+        {
+            var offsets = factors + channels;
+            for (var c = 0; c < channels; c++)
+            {
+                factors[c] = scale.P[c] / MathF.Sqrt(variance.P[c] + epsilon);
+                offsets[c] = shift.P[c] - mean.P[c] * factors[c];
+            }
+
+            for (long n = 0; n < samples; n++)
+            {
+                Broadcast.Row(new Times(), x.P + n * channels, 1, factors, 1, y.P + n * channels, channels);
+                Broadcast.Row(new Plus(), y.P + n * channels, 1, offsets, 1, y.P + n * channels, channels);
+            }
+        }, 2L * channels);
     }
 
     // Both gradients of a norm's parameters come out of one reading of x and dy.

@@ -1,0 +1,40 @@
+using System.Numerics;
+
+namespace Tenfold.Kernels;
+
+/// <summary>Pixels that are weighted sums of other pixels, anywhere in a plane of 16 lanes.</summary>
+/// <remarks>The places and weights of a row of the output are worked out once; each block of channels then reads by them:
+/// <code>y[p] [c0 .. c15] = sum over t of  weight[p, t] * x[place[p, t]] [c0 .. c15]</code></remarks>
+internal readonly unsafe struct GridSampler(int taps, int pixels)
+{
+    /// <summary>Floats that <see cref="Set"/> fills for a row of so many pixels.</summary>
+    public int Size => pixels * (2 * taps + 1);
+
+    /// <summary>The next tap of a pixel; <see cref="Begin"/> comes before the first.</summary>
+    public void Set(float* plan, int pixel, int place, float weight)
+    {
+        var counts = (int*)plan;
+        var at = pixels + pixel * taps + counts[pixel]++;
+        ((int*)plan)[at] = place;
+        plan[at + pixels * taps] = weight;
+    }
+
+    public void Begin(float* plan) => new Span<int>(plan, pixels).Clear();
+
+    /// <summary>A row of one block of channels.</summary>
+    public void Run(float* plan, float* x, float* y)
+    {
+        for (var p = 0; p < pixels; p++, y += Dense.Block)
+        {
+            var count = ((int*)plan)[p];
+            var places = (int*)plan + pixels + p * taps;
+            var weights = plan + pixels + pixels * taps + p * taps;
+            for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
+            {
+                var sum = Vector<float>.Zero;
+                for (var t = 0; t < count; t++) sum = Vector.FusedMultiplyAdd(new Vector<float>(weights[t]), Vector.Load(x + (long)places[t] * Dense.Block + lane), sum);
+                sum.Store(y + lane);
+            }
+        }
+    }
+}
