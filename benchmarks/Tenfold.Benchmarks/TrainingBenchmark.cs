@@ -30,7 +30,7 @@ internal static class TrainingBenchmark
         Console.WriteLine($"{network}, batch {batch}, {threads} threads, {Tenfold.Kernels.Simd.Width}-bit kernels: {times.Count} steps, {step.Bytes / 1024 / 1024} MB");
         foreach (var (name, time) in new[] { ("median", times[times.Count / 2]), ("fastest", times[0]) })
             Console.WriteLine($"{name,8}: {time * 1e3:f1} ms, {batch / time:f0} images/s, {flops / time / 1e9:f1} GFLOP/s (3 x forward), {flops / time / peak:p1} of this machine's FMA peak ({peak / 1e9:f0} GFLOP/s)");
-        if (arguments.Has("profile")) step.Profile(arguments.Whole("runs", 5));
+        if (arguments.Has("profile")) step.Profile(arguments.Whole("runs", 5), arguments.Whole("steps", 25));
     }
 }
 
@@ -63,7 +63,7 @@ internal sealed class TrainingStep(Plan plan, long macs)
 
     public void Run() => plan.Run();
 
-    public void Profile(int runs)
+    public void Profile(int runs, int steps)
     {
         var times = plan.Profile(runs);
         var total = times.Sum(row => row.Seconds);
@@ -71,6 +71,6 @@ internal sealed class TrainingStep(Plan plan, long macs)
         foreach (var group in times.GroupBy(row => row.Step.Kernel.Split(',')[0]).OrderByDescending(group => group.Sum(row => row.Seconds)))
             Console.WriteLine($"{group.Sum(row => row.Seconds) * 1e3,8:f2} ms  {group.Count(),4} x {group.Key}");
         Console.WriteLine();
-        foreach (var (step, time) in times.OrderByDescending(row => row.Seconds).Take(25)) Console.WriteLine($"{time * 1e3,8:f3} ms  {step.Name}: {step.Kernel}");
+        foreach (var (step, time) in times.OrderByDescending(row => row.Seconds).Take(steps)) Console.WriteLine($"{time * 1e3,8:f3} ms  {step.Name}: {step.Kernel}");
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -94,6 +95,8 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             if (o >= _shape.Out) begin[v] = begin[0];
         }
 
+        // Side by side as they are wanted: rows of vectors, so that many reads are under way at once (a row may be a page from the next).
+        var rowwise = _shape.Transposed && _shape.Pointwise && _shape.Groups == 1 && (tile.Block + tile.Blocks) * Dense.Block <= _shape.Out;
         var oneGroup = _shape.Groups == 1 || tile.Depth == _shape.InPerGroup * rows.Taps.Length * columns.Taps.Length;
         foreach (var run in tile.Runs)
         {
@@ -101,7 +104,9 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             for (var c = run.Channel; c < run.Channel + run.Channels; c++, w += width)
             {
                 var from = kernel + c * (long)_shape.WeightStep + tap;
-                if (oneGroup)
+                if (rowwise)
+                    for (var v = 0; v < width; v += Vector<float>.Count) (Vector.Load(from + begin[0] + v) * Vector.Load(factor + v)).Store(w + v);
+                else if (oneGroup)
                     for (var v = 0; v < width; v++) w[v] = from[begin[v]] * factor[v];
                 else
                     for (var v = 0; v < width; v++) w[v] = tile.Block * Dense.Block + v is var o && o < _shape.Out && _shape.Weight(o, c) >= 0 ? from[begin[v]] * factor[v] : 0;

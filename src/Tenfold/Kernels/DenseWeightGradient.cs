@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
 namespace Tenfold.Kernels;
 
 /// <summary>The gradient of a dense convolution's kernel, as sums of outer products of input pixels and output gradients.</summary>
@@ -82,21 +85,30 @@ internal sealed unsafe class DenseWeightGradient : WeightGradientKernel
     }
 
     /// <summary>Adds the chunks up and lays the gradient out as [out, in/groups, kh, kw]: one output block by one input block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Add(int item, float* sums, float* dk)
     {
         var (outBlock, inBlock) = Math.DivRem(item, _shape.InBlocks);
         var perChunk = (long)_shape.OutBlocks * _shape.InBlocks * _area * Dense.Block * Dense.Block;
-        sums += (long)item * _area * Dense.Block * Dense.Block;
-        for (var tap = 0; tap < _area; tap++)
-            for (var c = 0; c < Math.Min(Dense.Block, _shape.In - inBlock * Dense.Block); c++)
-                for (var o = 0; o < Math.Min(Dense.Block, _shape.Out - outBlock * Dense.Block); o++)
-                {
-                    var at = _shape.Weight(outBlock * Dense.Block + o, inBlock * Dense.Block + c);
-                    if (at < 0) continue;
-                    var from = sums + (tap * Dense.Block + c) * Dense.Block + o;
-                    var sum = 0f;
-                    for (var chunk = 0; chunk < _chunks; chunk++) sum += from[chunk * perChunk];
-                    dk[at + tap] = sum;
-                }
+        var count = _area * Dense.Block * Dense.Block;
+        sums += (long)item * count;
+        for (var i = 0; i < count && _chunks > 1; i += Vector<float>.Count)
+        {
+            var sum = Vector.Load(sums + i);
+            for (var chunk = 1; chunk < _chunks; chunk++) sum += Vector.Load(sums + i + chunk * perChunk);
+            sum.Store(sums + i);
+        }
+
+        // [tap][c][o] -> [o][c][tap]
+        var (channels, outputs) = (Math.Min(Dense.Block, _shape.In - inBlock * Dense.Block), Math.Min(Dense.Block, _shape.Out - outBlock * Dense.Block));
+        for (var o = 0; o < outputs; o++)
+        {
+            var (first, last) = _shape.Reads(outBlock * Dense.Block + o, outBlock * Dense.Block + o + 1);
+            var (from, to) = (Math.Max(0, first - inBlock * Dense.Block), Math.Min(channels, last - inBlock * Dense.Block));
+            if (from >= to) continue; // of two groups
+            var at = dk + _shape.Weight(outBlock * Dense.Block + o, inBlock * Dense.Block + from);
+            for (var c = from; c < to; c++)
+                for (var tap = 0; tap < _area; tap++) *at++ = sums[(tap * Dense.Block + c) * Dense.Block + o];
+        }
     }
 }

@@ -86,34 +86,47 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         var (pair, inBlock) = (_pairs[item / _shape.InBlocks], item % _shape.InBlocks);
         var width = pair.Blocks * Dense.Block;
         var (from, to) = (Math.Max(pair.From, inBlock * Dense.Block), Math.Min(pair.To, (inBlock + 1) * Dense.Block));
-        double* taps = stackalloc double[9 * width], half = stackalloc double[3 * _size * width];
-        for (var c = from; c < to; c++)
+        if (from >= to) return;
+        const int together = 4; // channels: what they become is written in runs of as many rows of weights
+        double* taps = stackalloc double[9 * width], half = stackalloc double[together * 3 * _size * width], factor = stackalloc double[width];
+        long* begin = stackalloc long[width];
+        for (var v = 0; v < width; v++)
         {
-            for (var v = 0; v < width; v++)
+            var o = pair.Block * Dense.Block + v;
+            factor[v] = o >= _shape.Out ? 0.0 : scale == null ? 1.0 : scale[o];
+            begin[v] = o >= _shape.Out ? begin[0] : _shape.Weight(o, from);
+        }
+
+        var (step, turned) = (_shape.WeightStep, _shape.Transposed);
+        for (var first = from; first < to; first += together)
+        {
+            // half[channel][i][column] = G k, then U = half G'
+            var channels = Math.Min(together, to - first);
+            for (var c = 0; c < channels; c++)
             {
-                var o = pair.Block * Dense.Block + v;
-                var real = o < _shape.Out;
-                var source = kernel + (real ? _shape.Weight(o, c) : 0);
-                var factor = !real ? 0.0 : scale == null ? 1.0 : scale[o];
-                for (var tap = 0; tap < 9; tap++) taps[tap * width + v] = source[_shape.Transposed ? 8 - tap : tap] * factor;
+                var source = kernel + (long)(first - from + c) * step;
+                for (var v = 0; v < width; v++)
+                    for (var tap = 0; tap < 9; tap++) taps[tap * width + v] = source[begin[v] + (turned ? 8 - tap : tap)] * factor[v];
+                for (var i = 0; i < _size; i++)
+                    for (var column = 0; column < 3; column++)
+                        Combine(i, taps + column * width, 3 * width, half + ((c * _size + i) * 3 + column) * width, width);
             }
 
-            // half[i][column] = G k, then U = half G'
-            for (var i = 0; i < _size; i++)
-                for (var column = 0; column < 3; column++)
-                    Combine(i, taps + column * width, 3 * width, half + (i * 3 + column) * width, width);
-            var u = packed + pair.Weights + (long)(c - pair.From) * width;
+            var u = packed + pair.Weights + (long)(first - pair.From) * width;
             for (var i = 0; i < _size; i++)
                 for (var j = 0; j < _size; j++, u += (long)(pair.To - pair.From) * width)
                 {
                     var (g0, g1, g2) = (_kernel[j, 0], _kernel[j, 1], _kernel[j, 2]);
-                    var h = half + i * 3 * width;
-                    for (var v = 0; v < width; v += Vector<float>.Count)
+                    for (var c = 0; c < channels; c++)
                     {
-                        var low = Vector.Load(h + v) * g0 + Vector.Load(h + width + v) * g1 + Vector.Load(h + 2 * width + v) * g2;
-                        var next = v + Vector<double>.Count;
-                        var high = Vector.Load(h + next) * g0 + Vector.Load(h + width + next) * g1 + Vector.Load(h + 2 * width + next) * g2;
-                        Vector.Narrow(low, high).Store(u + v);
+                        var h = half + (c * _size + i) * 3 * width;
+                        for (var v = 0; v < width; v += Vector<float>.Count)
+                        {
+                            var low = Vector.Load(h + v) * g0 + Vector.Load(h + width + v) * g1 + Vector.Load(h + 2 * width + v) * g2;
+                            var next = v + Vector<double>.Count;
+                            var high = Vector.Load(h + next) * g0 + Vector.Load(h + width + next) * g1 + Vector.Load(h + 2 * width + next) * g2;
+                            Vector.Narrow(low, high).Store(u + c * width + v);
+                        }
                     }
                 }
         }
