@@ -5,7 +5,8 @@ using Microsoft.CodeAnalysis.Text;
 
 namespace Tenfold.KernelGenerator;
 
-/// <summary>Writes the micro-kernels of depthwise convolution on planes: up to 8 rows of outputs, a vector of neighbouring columns at a time.</summary>
+/// <summary>Writes the micro-kernels of convolution on planes, a vector of neighbouring columns at a time: up to 8 rows of a depthwise convolution, or
+/// a few rows of four output channels that read the same input channels.</summary>
 /// <remarks>
 /// A row of the input is loaded once for each tap along it and serves all rows of outputs that read it: 8 rows of a 3x3 kernel are 72
 /// multiply-adds on 30 loads.
@@ -13,7 +14,7 @@ namespace Tenfold.KernelGenerator;
 [Generator]
 public sealed class PlaneKernels : IIncrementalGenerator
 {
-    private const int Rows = 8;
+    private const int Rows = 8, Outs = 4;
 
     public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
     {
@@ -40,6 +41,16 @@ public sealed class PlaneKernels : IIncrementalGenerator
                 code.AppendLine($"    public static readonly delegate*<in PlaneTile, void>[] Tiles{kernel}By{stride} = [{string.Join(", ", Enumerable.Range(1, Rows).Select(rows => $"&Tile{kernel}By{stride}x{rows}"))}];");
             }
 
+        var most = vector == "Vector512" ? 4 : 2; // rows of four sums, in 32 registers or 16
+        code.AppendLine("    /// <summary>Rows of four output channels that are computed together.</summary>");
+        code.AppendLine($"    public const int Most = {most};");
+        foreach (var stride in new[] { 1, 2 })
+        {
+            for (var rows = 1; rows <= most; rows++) Group(code, vector, 3, stride, rows);
+            code.AppendLine("    /// <summary>By the number of rows, less 1.</summary>");
+            code.AppendLine($"    public static readonly delegate*<in PlaneTile, void>[] Groups3By{stride} = [{string.Join(", ", Enumerable.Range(1, most).Select(rows => $"&Group3By{stride}x{rows}"))}];");
+        }
+
         code.AppendLine("}");
         return code.ToString();
     }
@@ -56,7 +67,7 @@ public sealed class PlaneKernels : IIncrementalGenerator
         for (var j = 0; j < kernel; j++) code.AppendLine($"        nint o{j} = t.Offsets[{j}];");
         if (kept)
             for (var k = 0; k < kernel * kernel; k++) code.AppendLine($"        var w{k} = {Create(vector, $"w[{k}]")};");
-        code.AppendLine($"        var (bias, low, high) = ({Create(vector, "t.Bias")}, {Create(vector, "t.Low")}, {Create(vector, "t.High")});");
+        code.AppendLine($"        var (bias, low, high) = ({Create(vector, "*t.Bias")}, {Create(vector, "t.Low")}, {Create(vector, "t.High")});");
         code.AppendLine("        for (var at = t.First; ;)");
         code.AppendLine("        {");
         code.AppendLine("            var x = t.X + at;");
@@ -80,6 +91,60 @@ public sealed class PlaneKernels : IIncrementalGenerator
         {
             code.AppendLine($"            {vector}.MinNative(high, {vector}.MaxNative(low, a{r})).Store(y);");
             if (r + 1 < rows) code.AppendLine("            y += yRow;");
+        }
+
+        code.AppendLine("            if (at == last) return;");
+        code.AppendLine($"            at = Math.Min(at + {(vector == "Vector" ? "Vector<float>.Count" : "16")}, last);");
+        code.AppendLine("        }");
+        code.AppendLine("    }");
+    }
+
+    // The same for four output channels: a[o][r] = bias[o] + sum over planes, i and j of x[plane][r stride + i][offset j] w[plane][o][i][j].
+    private static void Group(StringBuilder code, string vector, int kernel, int stride, int rows)
+    {
+        code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        code.AppendLine($"    private static void Group{kernel}By{stride}x{rows}(in PlaneTile t)");
+        code.AppendLine("    {");
+        code.AppendLine("        var (xRow, yRow, xPlane, last) = ((nint)t.XRow, (nint)t.YRow, (nint)t.XPlane, t.Last);");
+        for (var j = 0; j < kernel; j++) code.AppendLine($"        nint o{j} = t.Offsets[{j}];");
+        code.AppendLine("        for (var at = t.First; ;)");
+        code.AppendLine("        {");
+        for (var o = 0; o < Outs; o++)
+            for (var r = 0; r < rows; r++) code.AppendLine($"            var a{o}_{r} = {(r == 0 ? Create(vector, $"t.Bias[{o}]") : $"a{o}_0")};");
+        code.AppendLine("            var w = t.W;");
+        code.AppendLine("            var plane = t.X + at;");
+        code.AppendLine("            for (var planes = t.Planes; planes > 0; planes--)");
+        code.AppendLine("            {");
+        // Row by row of the kernel, in a loop: unrolled, the JIT would keep all that is loaded twice, on the stack.
+        code.AppendLine("                var x0 = plane;");
+        code.AppendLine($"                for (var i = {kernel}; i > 0; i--)");
+        code.AppendLine("                {");
+        for (var r = 1; r < rows; r++) code.AppendLine($"                    var x{r} = x{r - 1} + {(stride == 1 ? "xRow" : $"{stride} * xRow")};");
+        for (var j = 0; j < kernel; j++)
+        {
+            for (var o = 0; o < Outs; o++) code.AppendLine($"                    var w{j}_{o} = {Create(vector, $"w[{o * kernel * kernel + j}]")};");
+            for (var r = 0; r < rows; r++)
+            {
+                code.AppendLine($"                    var v{j}_{r} = {vector}.Load(x{r} + o{j});");
+                for (var o = 0; o < Outs; o++) code.AppendLine($"                    a{o}_{r} = {vector}.FusedMultiplyAdd(v{j}_{r}, w{j}_{o}, a{o}_{r});");
+            }
+        }
+
+        code.AppendLine("                    x0 += xRow;");
+        code.AppendLine($"                    w += {kernel};");
+        code.AppendLine("                }");
+        code.AppendLine("                plane += xPlane;");
+        code.AppendLine($"                w += {(Outs - 1) * kernel * kernel};");
+        code.AppendLine("            }");
+        code.AppendLine($"            var (low, high) = ({Create(vector, "t.Low")}, {Create(vector, "t.High")});");
+        for (var o = 0; o < Outs; o++)
+        {
+            code.AppendLine($"            {(o == 0 ? "var " : "")}y = t.Y + at{(o == 0 ? "" : $" + {o} * (nint)t.YPlane")};");
+            for (var r = 0; r < rows; r++)
+            {
+                code.AppendLine($"            {vector}.MinNative(high, {vector}.MaxNative(low, a{o}_{r})).Store(y);");
+                if (r + 1 < rows) code.AppendLine("            y += yRow;");
+            }
         }
 
         code.AppendLine("            if (at == last) return;");

@@ -6,7 +6,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Tenfold.Kernels;
 
-/// <summary>A few rows of outputs of one plane, a vector of neighbouring columns after the other.
+/// <summary>A few rows of outputs of one plane, or of four that read the same planes, a vector of neighbouring columns after the other.
 /// <code>
 /// x: | a b c d ...      y row 0: a w0 + b w1 + ...       a vector: neighbouring columns of one row; tap j is the same row, loaded
 ///    | e f g h ...      y row 1: e w0 + f w1 + ...       from another place
@@ -17,7 +17,7 @@ internal unsafe struct PlaneTile
     /// <summary>Tap 0 of the first row that output column 0 reads; what lies outside of the map is 0 in memory.</summary>
     public float* X;
 
-    /// <summary>[row][column].</summary>
+    /// <summary>[input channel][output channel][row][column].</summary>
     public float* W;
 
     public float* Y;
@@ -32,12 +32,21 @@ internal unsafe struct PlaneTile
     public int First;
     public int Last;
 
-    public float Bias;
+    /// <summary>How many input channels are summed, from one to the next in X.</summary>
+    public int Planes;
+    public int XPlane;
+
+    /// <summary>From one output channel to the next.</summary>
+    public int YPlane;
+
+    /// <summary>A number for each output channel.</summary>
+    public float* Bias;
+
     public float Low;
     public float High;
 }
 
-/// <summary>Depthwise convolution of maps in plain order. It reads and writes what it must and nothing else, so between plain maps it beats
+/// <summary>Depthwise convolution, and convolution in small groups, of maps in plain order. It reads and writes what it must and nothing else, so between plain maps it beats
 /// a kernel on blocks of channels, which pays for two changes of layout; between blocked maps it is the other way round.</summary>
 /// <remarks>
 /// Rows are copied to scratch between zeros, so that the kernel knows no border; at stride 2 even columns before odd ones, so that neighbouring outputs read
@@ -47,11 +56,12 @@ internal sealed unsafe class PlaneConvolution : ConvolutionKernel
 {
     private const int ScratchFloats = 3 * 1024; // 12 KB, twice: the rows of two channels and the outputs of a tile stay in the first-level cache
     private const int ItemMacs = 192 * 1024;
-    private const int MaxRows = 8;
+    private const int MostRows = 8; // of a tile of one channel
+    private const int GroupOuts = 4; // channels of a tile where groups are larger
 
     private readonly DenseShape _shape;
     private readonly int _stride, _margin, _phase, _row; // floats before the first column, of a phase, and of a row
-    private readonly int _strip, _strips, _channels, _shares;
+    private readonly int _strip, _strips, _groups, _shares, _map; // rows of an item, groups of an item, floats of a channel's rows
 
     public PlaneConvolution(DenseShape shape)
     {
@@ -62,39 +72,48 @@ internal sealed unsafe class PlaneConvolution : ConvolutionKernel
         _row = _stride * _phase;
         var height = shape.OutPlane.Height;
         _strip = height;
-        while (_strip > MaxRows && Span(_strip) * _row > ScratchFloats) _strip = (_strip + 1) / 2;
+        while (_strip > MostRows && (long)Span(_strip) * _row * shape.InPerGroup > ScratchFloats * (shape.InPerGroup > 1 ? 2 : 1)) _strip = (_strip + 1) / 2;
         _strips = (height + _strip - 1) / _strip;
-        _channels = Math.Clamp(ItemMacs / (_strip * shape.OutPlane.Width * shape.KernelSize.Area), 1, shape.Out);
-        _shares = (shape.Out + _channels - 1) / _channels;
+        _map = Span(_strip) * _row;
+        _groups = (int)Math.Clamp((Grouped ? 6L : 1) * ItemMacs / (_strip * shape.OutPlane.Width * shape.KernelSize.Area * shape.InPerGroup * shape.OutPerGroup), 1, shape.Groups);
+        _shares = (shape.Groups + _groups - 1) / _groups;
         Items = checked(shape.Batch * _shares * _strips);
-        Scratch = 2L * Span(_strip) * _row + MaxRows * Dense.Block;
+        Scratch = 2L * _map * shape.InPerGroup + MostRows * Dense.Block;
 
         static int Up(int floats) => (floats + Dense.Block - 1) / Dense.Block * Dense.Block;
     }
 
-    public override string Name => "depthwise, on planes";
+    public override string Name => Grouped ? $"groups of {_shape.InPerGroup}, on planes" : "depthwise, on planes";
 
-    public override string Packing => $"planes {_shape.Out} {_shape.KernelSize}";
+    public override string Packing => $"planes {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}";
 
     public override int Items { get; }
 
     public override long Scratch { get; }
 
-    public override long PackedSize => (long)_shape.Out * _shape.KernelSize.Area;
+    public override long PackedSize => (long)_shape.Out * _shape.InPerGroup * _shape.KernelSize.Area;
 
     public override int PackItems => 1;
 
-    /// <summary>Square kernels of 3 and 5 (of 7 the multiply-adds weigh more than the changes of layout), stride 1 with any dilation or stride 2, on rows that fill most of a vector.</summary>
-    public static bool Takes(DenseShape shape) =>
-        !shape.Transposed && shape.Groups == shape.In && shape.In == shape.Out && shape.KernelSize.Height == shape.KernelSize.Width && shape.KernelSize.Width is 3 or 5
-        && shape.Stride.Height == shape.Stride.Width && (shape.Stride.Width == 1 || (shape.Stride.Width == 2 && shape.Dilation.Area == 1))
-        && shape.Before is { Height: >= 0, Width: >= 0 } && shape.OutPlane.Width >= Math.Min(7, Vector<float>.Count);
+    private bool Grouped => _shape.OutPerGroup > 1;
 
+    /// <summary>Square kernels of 3 and 5 (of 7 the multiply-adds weigh more than the changes of layout), stride 1 with any dilation or stride 2, on rows that fill
+    /// most of a vector; in groups of up to 8 channels, 3x3.</summary>
+    public static bool Takes(DenseShape shape) =>
+        !shape.Transposed && shape.KernelSize is (3, 3) or (5, 5)
+        && (shape.InPerGroup == 1 && shape.OutPerGroup == 1
+            ? shape.OutPlane.Width >= Math.Min(7, Vector<float>.Count)
+            : shape.Groups > 1 && shape.InPerGroup <= 8 && shape.OutPerGroup % GroupOuts == 0 && shape.KernelSize.Width == 3 && shape.OutPlane.Width >= Dense.Block)
+        && shape.Stride.Height == shape.Stride.Width && (shape.Stride.Width == 1 || (shape.Stride.Width == 2 && shape.Dilation.Area == 1))
+        && shape.Before is { Height: >= 0, Width: >= 0 };
+
+    // [output channels of a tile][input channel][output channel][row][column]
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
-        var taps = _shape.KernelSize.Area;
-        for (var c = 0; c < _shape.Out; c++)
-            for (var k = 0; k < taps; k++) packed[c * taps + k] = kernel[c * taps + k] * (scale == null ? 1 : scale[c]);
+        var (taps, ins, outs) = (_shape.KernelSize.Area, _shape.InPerGroup, Grouped ? GroupOuts : 1);
+        for (var o = 0; o < _shape.Out; o++)
+            for (var c = 0; c < ins; c++)
+                for (var k = 0; k < taps; k++) packed[((o / outs * ins + c) * outs + o % outs) * taps + k] = kernel[(o * ins + c) * taps + k] * (scale == null ? 1 : scale[o]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -103,14 +122,25 @@ internal sealed unsafe class PlaneConvolution : ConvolutionKernel
         (item, var strip) = Math.DivRem(item, _strips);
         var (n, share) = Math.DivRem(item, _shares);
         var (from, to) = (strip * _strip, Math.Min(_shape.OutPlane.Height, (strip + 1) * _strip));
-        var (first, end) = (share * _channels, Math.Min(_shape.Out, (share + 1) * _channels));
-        var (width, taps) = (_shape.OutPlane.Width, _shape.KernelSize.Area);
+        var (first, end) = (share * _groups, Math.Min(_shape.Groups, (share + 1) * _groups));
+        var (width, ins, outs, taps) = (_shape.OutPlane.Width, _shape.InPerGroup, Grouped ? GroupOuts : 1, _shape.KernelSize.Area);
         var narrow = Vector<float>.Count;
         var wide = Simd.Width == 512 && width > narrow ? Dense.Block : narrow;
-        var rest = width > wide && width % wide <= narrow && narrow < wide ? width % wide : 0; // columns at the end for which a narrow vector is enough
+        var rest = !Grouped && width > wide && width % wide <= narrow && narrow < wide ? width % wide : 0; // columns at the end for which a narrow vector is enough
         var (tiles, restTiles) = (Tiles(wide), Tiles(narrow));
         var apart = _shape.Dilation.Height; // outputs so many rows apart share rows of the input
-        var tile = new PlaneTile { XRow = apart * _row, YRow = apart * width, Last = Math.Max(0, width - rest - wide), Low = then.Last.Low, High = then.Last.High };
+        var most = !Grouped ? MostRows : wide == Dense.Block ? Plane512.Most : PlaneAny.Most;
+        var tile = new PlaneTile
+        {
+            XRow = apart * _row,
+            YRow = apart * width,
+            Last = Math.Max(0, width - rest - wide),
+            Planes = ins,
+            XPlane = _map,
+            YPlane = _shape.OutPlane.Area,
+            Low = then.Last.Low,
+            High = then.Last.High,
+        };
         for (var j = 0; j < _shape.KernelSize.Width; j++)
         {
             var place = j * _shape.Dilation.Width - _shape.Before.Width;
@@ -118,32 +148,35 @@ internal sealed unsafe class PlaneConvolution : ConvolutionKernel
             tile.Offsets[j] = _margin + phase * _phase + (place - phase) / _stride;
         }
 
-        // While one channel is computed, the rows of the next are copied: they are in the cache before they are read again.
-        var (here, there) = ((nint)scratch, (nint)(scratch + (long)Span(_strip) * _row));
-        Zeros(from, to, (float*)here);
-        Zeros(from, to, (float*)there);
-        Fill(x + ((long)n * _shape.Out + first) * _shape.InPlane.Area, from, to, (float*)here);
-        for (var c = first; c < end; c++)
+        // While one group is computed, the rows of the next are copied: they are in the cache before they are read again.
+        var (here, there) = ((nint)scratch, (nint)(scratch + (long)_map * ins));
+        for (var c = 0; c < (end - first > 1 ? 2 : 1) * ins; c++) Zeros(from, to, scratch + (long)c * _map);
+        for (var c = 0; c < ins; c++) Fill(x + ((long)n * _shape.In + first * ins + c) * _shape.InPlane.Area, from, to, (float*)here + (long)c * _map);
+        for (var group = first; group < end; group++)
         {
-            var plane = (long)n * _shape.Out + c;
-            if (c + 1 < end) Fill(x + (plane + 1) * _shape.InPlane.Area, from, to, (float*)there);
-            tile.W = packed + c * taps;
-            tile.Bias = bias[c];
-            for (var phase = 0; phase < apart; phase++)
-                for (int row = from + phase, rows; row < to; row += rows * apart)
-                {
-                    var left = (to - row + apart - 1) / apart;
-                    rows = left > 2 * MaxRows ? MaxRows : left > MaxRows ? (left + 1) / 2 : left;
-                    tile.X = (float*)here + (long)(row - from) * _stride * _row;
-                    tile.Y = y + plane * _shape.OutPlane.Area + (long)row * width;
-                    if (width >= wide)
+            if (group + 1 < end)
+                for (var c = 0; c < ins; c++) Fill(x + ((long)n * _shape.In + (group + 1) * ins + c) * _shape.InPlane.Area, from, to, (float*)there + (long)c * _map);
+            for (var o = group * _shape.OutPerGroup; o < (group + 1) * _shape.OutPerGroup; o += outs)
+            {
+                var plane = y + ((long)n * _shape.Out + o) * _shape.OutPlane.Area;
+                tile.W = packed + (long)o * ins * taps;
+                tile.Bias = bias + o;
+                for (var phase = 0; phase < apart; phase++)
+                    for (int row = from + phase, rows; row < to; row += rows * apart)
                     {
-                        tiles[rows - 1](tile);
-                        if (rest > 0) Rest(tile, restTiles[rows - 1], width - narrow);
+                        var left = (to - row + apart - 1) / apart;
+                        rows = left > 2 * most ? most : left > most ? (left + 1) / 2 : left;
+                        tile.X = (float*)here + (long)(row - from) * _stride * _row;
+                        tile.Y = plane + (long)row * width;
+                        if (width >= wide)
+                        {
+                            tiles[rows - 1](tile);
+                            if (rest > 0) Rest(tile, restTiles[rows - 1], width - narrow);
+                        }
+                        else if (apart == 1 && (rows < left || (group + 1 < end && _strips == 1))) tiles[rows - 1](tile); // what runs over the end is written again by what follows
+                        else Apart(tile, tiles[rows - 1], rows, width, scratch + 2L * _map * ins);
                     }
-                    else if (apart == 1 && (rows < left || (c + 1 < end && _strips == 1))) tiles[rows - 1](tile); // what runs over the end is written again by what follows
-                    else Apart(tile, tiles[rows - 1], rows, width, scratch + 2L * Span(_strip) * _row);
-                }
+            }
 
             (here, there) = (there, here);
         }
@@ -237,21 +270,21 @@ internal sealed unsafe class PlaneConvolution : ConvolutionKernel
         }
     }
 
-    private delegate*<in PlaneTile, void>[] Tiles(int lanes) => lanes > Vector<float>.Count
-        ? (_shape.KernelSize.Width, _stride) switch
-        {
-            (3, 1) => Plane512.Tiles3By1,
-            (5, 1) => Plane512.Tiles5By1,
-            (3, 2) => Plane512.Tiles3By2,
-            _ => Plane512.Tiles5By2,
-        }
-        : (_shape.KernelSize.Width, _stride) switch
-        {
-            (3, 1) => PlaneAny.Tiles3By1,
-            (5, 1) => PlaneAny.Tiles5By1,
-            (3, 2) => PlaneAny.Tiles3By2,
-            _ => PlaneAny.Tiles5By2,
-        };
+    private delegate*<in PlaneTile, void>[] Tiles(int lanes) => (lanes > Vector<float>.Count, Grouped ? 1 : _shape.KernelSize.Width, _stride) switch
+    {
+        (true, 1, 1) => Plane512.Groups3By1,
+        (true, 1, _) => Plane512.Groups3By2,
+        (true, 3, 1) => Plane512.Tiles3By1,
+        (true, 3, _) => Plane512.Tiles3By2,
+        (true, _, 1) => Plane512.Tiles5By1,
+        (true, _, _) => Plane512.Tiles5By2,
+        (_, 1, 1) => PlaneAny.Groups3By1,
+        (_, 1, _) => PlaneAny.Groups3By2,
+        (_, 3, 1) => PlaneAny.Tiles3By1,
+        (_, 3, _) => PlaneAny.Tiles3By2,
+        (_, _, 1) => PlaneAny.Tiles5By1,
+        _ => PlaneAny.Tiles5By2,
+    };
 
     private static Vector512<float> First(int lanes) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(lanes)).AsSingle();
 

@@ -9,6 +9,7 @@ public class LayoutTests
         ("depthwise", x => x.Depthwise(3).Relu()),
         ("depthwise, stride 2", x => x.Depthwise(5, stride: 2)),
         ("two depthwise and their product", x => x.Depthwise(3).Silu() * x.Depthwise(3, dilation: 2)),
+        ("small groups", x => x.Conv(40, 3, groups: 5).HardSwish()),
         ("squeeze-and-excitation", x => x.SqueezeExcite()),
         ("means", x => x.GlobalAvgPool()),
     ];
