@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace Tenfold.Kernels;
 
@@ -20,6 +21,13 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
         {
             var window = rows[h];
             var row = x + (long)window.First * width * Dense.Block;
+            if (Vector512.IsHardwareAccelerated && window.Count is 2 or 3 && Finite(row, window, scratch))
+            {
+                Columns(scratch, y);
+                y += columns.Length * Dense.Block;
+                continue;
+            }
+
             if (window.Count > 1)
             {
                 MaxRows(row, window, scratch);
@@ -38,6 +46,38 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
 
                 y += Dense.Block;
             }
+        }
+    }
+
+    // The largest of two or three rows by the processor's own maximum, which forgets NaN; false where there may be one. A maximum that keeps it takes
+    // three instructions. Zero times a sum is not zero where a NaN or infinity, or too large a number, is in it.
+    private bool Finite(float* row, Window window, float* max)
+    {
+        var step = window.Step * width * Dense.Block;
+        var last = (window.Count - 1) * step;
+        var seen = Vector512<float>.Zero;
+        for (var i = 0; i < width * Dense.Block; i += Dense.Block)
+        {
+            var (a, b, c) = (Vector512.Load(row + i), Vector512.Load(row + i + step), Vector512.Load(row + i + last));
+            Vector512.MaxNative(Vector512.MaxNative(a, b), c).Store(max + i);
+            seen = Vector512.FusedMultiplyAdd(a + b + c, Vector512<float>.Zero, seen);
+        }
+
+        return Vector512.EqualsAll(seen, Vector512<float>.Zero);
+    }
+
+    private void Columns(float* row, float* y)
+    {
+        foreach (var column in columns)
+        {
+            var from = row + column.First * Dense.Block;
+            var step = column.Step * Dense.Block;
+            var best = Vector512.Create(float.NegativeInfinity);
+            if (column.Count == 3) best = Vector512.MaxNative(Vector512.MaxNative(Vector512.Load(from), Vector512.Load(from + step)), Vector512.Load(from + 2 * step));
+            else
+                for (var j = 0; j < column.Count; j++) best = Vector512.MaxNative(best, Vector512.Load(from + j * step));
+            best.Store(y);
+            y += Dense.Block;
         }
     }
 

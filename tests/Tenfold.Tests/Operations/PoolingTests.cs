@@ -37,6 +37,21 @@ public class PoolingTests
         Assert.Equal([double.NaN, 4], Direct.Run(x => x.MaxPool((1, 2)), [1, 1, 1, 4], 7, double.NaN, 4, 3));
 
     [Fact]
+    public void A_session_hands_it_on_too_and_infinity_is_a_number()
+    {
+        var x = new Tensor([1, 3, 7, 6]);
+        for (var i = 0; i < x.Span.Length; i++) x.Span[i] = i % 11;
+        (x.Span[5], x.Span[50], x.Span[60], x.Span[61], x.Span[100]) = (float.NaN, float.PositiveInfinity, float.NegativeInfinity, float.PositiveInfinity, float.NaN);
+        foreach (var stride in new[] { 1, 2 })
+        {
+            var graph = new Input(x.Shape).Apply([], "x").MaxPool(3, stride, pad: 1).ToGraph("max");
+            var expected = Reference.Run(graph, new Dictionary<string, Values<float>>(), [new Values<float>(x.Shape, x.Span.ToArray())])[0].Data;
+            Assert.Contains(float.NaN, expected);
+            Assert.Equal(expected, new Session(graph, new Weights()).Run(x).Span.ToArray());
+        }
+    }
+
+    [Fact]
     public void The_first_of_equal_maxima_gets_the_gradient()
     {
         Direct.Equal([0, 1, 0, 0], Direct.Gradient(x => x.MaxPool(2), [1, 1, 2, 2], 1, 5, 5, 5));
