@@ -51,7 +51,7 @@ internal static class Stored
             a.Size("stride", op.Stride), a.Padding("pad", op.Padding), a.Size("dilation", op.Dilation), a.Int("groups", op.Groups), a.Int("offset_groups", op.OffsetGroups), a.Flag("masked", op.Masked))),
         Op(new DeformableSampling(new DeformableGrid(1, 1, 0, 1, 1)), (op, a) => new DeformableSampling(new DeformableGrid(
             a.Size("kernel", op.Grid.Kernel), a.Size("stride", op.Grid.Stride), a.Padding("pad", op.Grid.Padding), a.Size("dilation", op.Grid.Dilation), a.Int("offset_groups", op.Grid.OffsetGroups)))),
-        Op(new RoiSampling(1, 1, 1, 1), (op, a) => new RoiSampling(a.Size("bins", op.Bins), a.Int("samples", op.Samples), a.Float("scale", op.Scale), a.Float("gamma", op.Gamma))),
+        Op(new RoiSampling(1, 1, 1, 1), (op, a) => new RoiSampling(a.Size("bins", op.Bins), a.Int("samples", op.Samples), a.Float("scale", op.Scale), a.Float("gamma", op.Gamma), a.Flag("positions", op.PositionSensitive))),
         Op(new Linear()),
         Op(new BatchNorm(), (op, a) => new BatchNorm(a.Float("epsilon", op.Epsilon), a.Float("momentum", op.Momentum))),
         Op(new Lrn(5, 1e-4f, 0.75f, 1), (op, a) => new Lrn(a.Int("size", op.Size), a.Float("alpha", op.Alpha), a.Float("beta", op.Beta), a.Float("k", op.K))),

@@ -5,18 +5,21 @@ namespace Tenfold;
 /// <summary>Samples of regions of interest on a regular grid, each bin of the grid moved by an offset. Averaged over the bins (<see cref="Verbs.RoiPool"/>) it
 /// is deformable RoI pooling; without offsets, RoI align.</summary>
 /// <remarks>
-/// Inputs: x [N, C, H, W]; regions [N, R, 4], left, top, right, bottom in pixels of the picture, R for every picture; offset [N R, 2, P, P], optional, first
-/// those to the right, then those down, in parts of the region (the order of the authors' code and mmcv). Output [N R, C, P S, P S], region by region:
+/// Inputs: x [N, C, H, W]; regions [N, R, 4], left, top, right, bottom in pixels of the picture, R for every picture; offset [N R, 2 G, P, P], optional, for each of
+/// G groups of channels (usually one, or each) first those to the right, then those down, in parts of the region (the order of the authors' code and mmcv).
+/// Output [N R, C, P S, P S], region by region:
 /// <code>row = top + (i + 1/2) height / (P S) + gamma height dy[i / S, j / S],   top = scale y1 - 1/2,   height = scale (y2 - y1)</code>
 /// and likewise for columns; read as <see cref="DeformableGrid"/> reads, so that it fades to 0 at the border (RoI align repeats the border).
-/// MACs: 4 for each sample. No gradient for the regions. Dai et al., "Deformable Convolutional Networks", ICCV 2017, arXiv 1703.06211,
+/// Position-sensitive (Dai, Li, He, Sun, "R-FCN", NIPS 2016, arXiv 1605.06409), x has P P maps for each channel of the output, and bin (i, j) of channel c is read
+/// from map (c P + i) P + j. MACs: 4 for each sample. No gradient for the regions. Dai et al., "Deformable Convolutional Networks", ICCV 2017, arXiv 1703.06211,
 /// section 2.2, equation 5; He et al., "Mask R-CNN", ICCV 2017, section 3.
 /// </remarks>
 /// <param name="Bins">P, in height and width.</param>
 /// <param name="Samples">S, in each direction of a bin.</param>
 /// <param name="Scale">Pixels of the map for one of the picture: 1/16 for a map of a sixteenth.</param>
 /// <param name="Gamma">What an offset of 1 moves, in sizes of the region.</param>
-public sealed record RoiSampling(Size Bins, int Samples, float Scale, float Gamma) : Op
+/// <param name="PositionSensitive">Every bin has maps of its own.</param>
+public sealed record RoiSampling(Size Bins, int Samples, float Scale, float Gamma, bool PositionSensitive = false) : Op
 {
     public override string Name => "roi sampling";
 
@@ -28,8 +31,16 @@ public sealed record RoiSampling(Size Bins, int Samples, float Scale, float Gamm
         if (Bins.Height < 1 || Bins.Width < 1 || Samples < 1) throw new ShapeException($"{Name}: {Bins} bins of {Samples} samples; at least 1 of each");
         if (!(float.IsFinite(Scale) && Scale > 0 && float.IsFinite(Gamma))) throw new ShapeException($"{Name}: a scale of {Scale} and a gamma of {Gamma}; the scale must be above 0, both finite");
         var count = Require.Size(Name, (long)inputs[1].Batch * inputs[1][1]);
-        if (inputs is [_, _, var offset]) Require.Same(Name, "the offset", offset, [count, 2, Bins.Height, Bins.Width]);
-        return [count, inputs[0].Channels, Require.Size(Name, (long)Bins.Height * Samples), Require.Size(Name, (long)Bins.Width * Samples)];
+        var channels = inputs[0].Channels;
+        if (PositionSensitive && channels % Bins.Area != 0) throw new ShapeException($"{Name}: {channels} channels do not divide into maps of {Bins} bins");
+        if (PositionSensitive) channels /= Bins.Area;
+        if (inputs is [_, _, var offset])
+        {
+            if (offset.Rank != 4 || offset.Channels % 2 != 0 || channels % (offset.Channels / 2) != 0) Require.Same(Name, "the offset", offset, [count, 2, Bins.Height, Bins.Width]);
+            Require.Same(Name, "the offset", offset, [count, offset.Channels, Bins.Height, Bins.Width]);
+        }
+
+        return [count, channels, Require.Size(Name, (long)Bins.Height * Samples), Require.Size(Name, (long)Bins.Width * Samples)];
     }
 
     public override Cost Cost(ReadOnlySpan<Shape> inputs, Shape output) => Tenfold.Cost.Multiplies(4 * output.Count, inputs, output);
@@ -39,7 +50,7 @@ public sealed record RoiSampling(Size Bins, int Samples, float Scale, float Gamm
         var x = inputs[0];
         foreach (var at in Places(output.Shape, inputs[1], inputs.Length > 2 ? inputs[2] : null))
             foreach (var (row, column, weight, _, _) in at.Corners(x.Shape.Plane))
-                output[at.N, at.C, at.H, at.W] += weight * x[at.N / inputs[1].Shape[1], at.C, row, column];
+                output[at.N, at.K, at.H, at.W] += weight * x[at.N / inputs[1].Shape[1], at.C, row, column];
     }
 
     public override IReadOnlyList<Node?> Gradient(Node y, Node dy) => y.Inputs is [var x, var regions, var offset]
@@ -51,11 +62,15 @@ public sealed record RoiSampling(Size Bins, int Samples, float Scale, float Gamm
     {
         foreach (var (n, c, h, w) in output.Positions)
         {
-            var (right, down) = offset is null ? (T.Zero, T.Zero) : (offset[n, 0, h / Samples, w / Samples], offset[n, 1, h / Samples, w / Samples]);
+            var (i, j, group) = (h / Samples, w / Samples, offset is null ? 0 : c / (output.Channels / (offset.Shape.Channels / 2)));
+            var (right, down) = offset is null ? (T.Zero, T.Zero) : (offset[n, 2 * group, i, j], offset[n, 2 * group + 1, i, j]);
             var (row, column) = Place(regions.Data.AsSpan(4 * n, 4), right, down, h, w);
-            yield return new DeformableGrid.Sample<T>(n, c, h, w, c, 0, row, column, T.One);
+            yield return new DeformableGrid.Sample<T>(n, c, h, w, Source(c, i, j), group, row, column, T.One);
         }
     }
+
+    /// <summary>The map from which bin (i, j) of a channel is read.</summary>
+    internal int Source(int channel, int i, int j) => PositionSensitive ? (channel * Bins.Height + i) * Bins.Width + j : channel;
 
     /// <summary>Where sample (h, w) of a region is read, with its bin's offset.</summary>
     internal (T Row, T Column) Place<T>(ReadOnlySpan<T> region, T right, T down, int h, int w) where T : struct, IBinaryFloatingPointIeee754<T>
@@ -78,7 +93,7 @@ public sealed record RoiInputGradient(RoiSampling Roi, Size Map) : Op
     {
         if (inputs is not ([_, _] or [_, _, _])) throw new ShapeException($"{Name}: takes dy, regions and perhaps an offset, not {inputs.Length} inputs");
         Require.Map(Name, inputs[0]);
-        Shape x = [inputs[1].Batch, inputs[0].Channels, Map.Height, Map.Width];
+        Shape x = [inputs[1].Batch, Require.Size(Name, inputs[0].Channels * (Roi.PositionSensitive ? (long)Roi.Bins.Height * Roi.Bins.Width : 1)), Map.Height, Map.Width];
         Require.Same(Name, "dy", inputs[0], Roi.Infer([x, .. inputs[1..]]));
         return x;
     }
@@ -88,7 +103,7 @@ public sealed record RoiInputGradient(RoiSampling Roi, Size Map) : Op
         var (dy, dx) = (inputs[0], output);
         foreach (var at in Roi.Places(dy.Shape, inputs[1], inputs.Length > 2 ? inputs[2] : null))
             foreach (var (row, column, weight, _, _) in at.Corners(Map))
-                dx[at.N / inputs[1].Shape[1], at.C, row, column] += weight * dy[at.N, at.C, at.H, at.W];
+                dx[at.N / inputs[1].Shape[1], at.C, row, column] += weight * dy[at.N, at.K, at.H, at.W];
     }
 }
 
@@ -111,12 +126,12 @@ public sealed record RoiOffsetGradient(RoiSampling Roi) : Op
         foreach (var at in Roi.Places(dy.Shape, regions, inputs[3]))
         {
             var (width, height) = (regions[4 * at.N + 2] - regions[4 * at.N], regions[4 * at.N + 3] - regions[4 * at.N + 1]);
-            var pull = unit * dy[at.N, at.C, at.H, at.W];
+            var pull = unit * dy[at.N, at.K, at.H, at.W];
             foreach (var (row, column, _, byRow, byColumn) in at.Corners(x.Shape.Plane))
             {
                 var value = pull * x[at.N / regions.Shape[1], at.C, row, column];
-                doffset[at.N, 0, at.H / Roi.Samples, at.W / Roi.Samples] += width * byColumn * value;
-                doffset[at.N, 1, at.H / Roi.Samples, at.W / Roi.Samples] += height * byRow * value;
+                doffset[at.N, 2 * at.Channel, at.H / Roi.Samples, at.W / Roi.Samples] += width * byColumn * value;
+                doffset[at.N, 2 * at.Channel + 1, at.H / Roi.Samples, at.W / Roi.Samples] += height * byRow * value;
             }
         }
     }
@@ -127,8 +142,9 @@ public static partial class Verbs
     /// <summary>Regions of a map in one size, [N R, C, P, P]: the mean of each bin's samples; see <see cref="RoiSampling"/>.</summary>
     /// <param name="regions">[N, R, 4]: left, top, right, bottom in pixels of the picture.</param>
     /// <param name="scale">Pixels of the map for one of the picture.</param>
-    /// <param name="offset">[N R, 2, P, P], in parts of the region; none for RoI align.</param>
+    /// <param name="offset">[N R, 2 G, P, P], in parts of the region; none for RoI align.</param>
     /// <param name="samples">Of a bin in each direction.</param>
-    public static Node RoiPool(this Node x, Node regions, Size bins, float scale, Node? offset = null, int samples = 4, float gamma = 0.1f) =>
-        new RoiSampling(bins, samples, scale, gamma).Apply(offset is null ? [x, regions] : [x, regions, offset]).AvgPool(samples);
+    /// <param name="positionSensitive">Every bin has maps of its own: x has C P P channels.</param>
+    public static Node RoiPool(this Node x, Node regions, Size bins, float scale, Node? offset = null, int samples = 4, float gamma = 0.1f, bool positionSensitive = false) =>
+        new RoiSampling(bins, samples, scale, gamma, positionSensitive).Apply(offset is null ? [x, regions] : [x, regions, offset]).AvgPool(samples);
 }

@@ -20,6 +20,7 @@ internal sealed unsafe partial class Plan
             case Standardize op: StandardizeRows(node, op); return true;
             case MatMul: Products(node); return true;
             case GridSampling op: Sample(node, op); return true;
+            case RoiSampling op when op.PositionSensitive || (node.Inputs.Count > 2 && node.Inputs[2].Channels > 2): SampleEach(node, op); return true;
             case RoiSampling op: Sample(node, op); return true;
             default: return false;
         }
@@ -144,20 +145,51 @@ internal sealed unsafe partial class Plan
         var sampler = new GridSampler(4, to.Width);
         Sample(node, sampler, reads, node.Inputs[1].Shape[1], (item, plan) =>
         {
+            Span<(int, float)> corners = stackalloc (int, float)[4];
             var (region, h) = Math.DivRem(item, to.Height);
             for (var w = 0; w < to.Width; w++)
-            {
-                var offset = reads.Length > 1 ? reads[1].P + ((long)region * 2 * op.Bins.Height + h / op.Samples) * op.Bins.Width + w / op.Samples : null;
-                var (row, column) = op.Place(new ReadOnlySpan<float>(reads[0].P + 4L * region, 4), offset == null ? 0 : *offset, offset == null ? 0 : offset[op.Bins.Area], h, w);
-                if (!(row >= -1 && row < map.Height && column >= -1 && column < map.Width)) continue;
-                var (top, left) = ((int)MathF.Floor(row), (int)MathF.Floor(column));
-                var (a, b) = (row - top, column - left);
-                for (var corner = 0; corner < 4; corner++)
+                foreach (var (place, weight) in corners[..Corners(op, map, reads, region, h, w, corners)]) sampler.Set(plan, w, place, weight);
+        });
+    }
+
+    // The pixels around a sample, with their weights.
+    private static int Corners(RoiSampling op, Size map, Slot[] reads, long regionAndGroup, int h, int w, Span<(int Place, float Weight)> corners, int groups = 1)
+    {
+        var offset = reads.Length > 1 ? reads[1].P + (regionAndGroup * 2 * op.Bins.Height + h / op.Samples) * op.Bins.Width + w / op.Samples : null;
+        var region = new ReadOnlySpan<float>(reads[0].P + regionAndGroup / groups * 4, 4);
+        var (row, column) = op.Place(region, offset == null ? 0 : *offset, offset == null ? 0 : offset[op.Bins.Area], h, w);
+        if (!(row >= -1 && row < map.Height && column >= -1 && column < map.Width)) return 0;
+        var (top, left) = ((int)MathF.Floor(row), (int)MathF.Floor(column));
+        var (a, b, count) = (row - top, column - left, 0);
+        for (var corner = 0; corner < 4; corner++)
+        {
+            var (i, j) = (top + corner / 2, left + corner % 2);
+            if ((uint)i < (uint)map.Height && (uint)j < (uint)map.Width) corners[count++] = (i * map.Width + j, (i == top ? 1 - a : a) * (j == left ? 1 - b : b));
+        }
+
+        return count;
+    }
+
+    // Where channels read at places of their own or bins from maps of their own, number by number.
+    private void SampleEach(Node node, RoiSampling op)
+    {
+        Slot[] inputs = [.. node.Inputs.Select(input => Get(input, Layout.Plain))];
+        var (x, reads, y) = (inputs[0], inputs[1..], New(node, Layout.Plain));
+        var (source, to, channels, perSample) = (node.Inputs[0].Shape, node.Shape.Plane, node.Channels, node.Inputs[1].Shape[1]);
+        var groups = node.Inputs.Count > 2 ? node.Inputs[2].Channels / 2 : 1;
+        Add(Graph.NameOf(node), "sampled bin by bin", checked(node.Shape.Batch * channels), inputs, [y], (item, _) =>
+        {
+            Span<(int, float)> corners = stackalloc (int, float)[4];
+            var (region, c) = Math.DivRem(item, channels);
+            var maps = x.P + (long)(region / perSample) * source.Channels * source.Plane.Area;
+            for (var h = 0; h < to.Height; h++)
+                for (var w = 0; w < to.Width; w++)
                 {
-                    var (i, j) = (top + corner / 2, left + corner % 2);
-                    if ((uint)i < (uint)map.Height && (uint)j < (uint)map.Width) sampler.Set(plan, w, i * map.Width + j, (i == top ? 1 - a : a) * (j == left ? 1 - b : b));
+                    var map = maps + (long)op.Source(c, h / op.Samples, w / op.Samples) * source.Plane.Area;
+                    var sum = 0f;
+                    foreach (var (place, weight) in corners[..Corners(op, source.Plane, reads, (long)region * groups + c / (channels / groups), h, w, corners, groups)]) sum += weight * map[place];
+                    y.P[((long)item * to.Height + h) * to.Width + w] = sum;
                 }
-            }
         });
     }
 

@@ -10,6 +10,10 @@ public class RoiMatrix : Matrix<RoiMatrix>, ICases
         Of("aligned", x => x[0].RoiPool(x[1], 2, scale: 0.5f), [2, 3, 6, 5], [2, 2, 4]),
         Of("deformable", x => x[0].RoiPool(x[1], (2, 3), scale: 1, x[2], samples: 2), [2, 3, 6, 5], [2, 2, 4], [4, 2, 2, 3]),
         Of("deformable, one sample, far", x => x[0].RoiPool(x[1], 3, scale: 2, x[2], samples: 1, gamma: 1), [1, 17, 4, 7], [1, 3, 4], [3, 2, 3, 3]),
+        Of("position-sensitive", x => x[0].RoiPool(x[1], (2, 3), scale: 0.5f, samples: 2, positionSensitive: true), [2, 18, 6, 5], [2, 2, 4]),
+        Of("position-sensitive, offsets shared", x => x[0].RoiPool(x[1], 2, scale: 1, x[2], samples: 2, positionSensitive: true), [1, 12, 6, 5], [1, 2, 4], [2, 2, 2, 2]),
+        Of("position-sensitive, offsets of each class", x => x[0].RoiPool(x[1], 2, scale: 1, x[2], samples: 2, positionSensitive: true), [2, 12, 6, 5], [2, 2, 4], [4, 6, 2, 2]),
+        Of("offsets of groups of channels", x => x[0].RoiPool(x[1], 2, scale: 1, x[2], samples: 2), [1, 6, 6, 5], [1, 2, 4], [2, 4, 2, 2]),
     ];
 
     private static Case Of(string name, Func<Node[], Node> build, params Shape[] shapes) => new(name, build, shapes) { Draws = [Draws.Normal, Draws.Uniform(-1, 9)], Constants = [1] };
@@ -31,6 +35,15 @@ public class RoiMatrix : Matrix<RoiMatrix>, ICases
         double[] offsets = [0, 1, 0, 0, 0, 0, -2, 0]; // to the right: the second bin; down: the third
         var y = Direct.Run(x => x[0].RoiPool(x[1], 2, scale: 1, x[2]), ([1, 1, 8, 8], slope), ([1, 1, 4], [1, 1, 7, 5]), ([1, 2, 2, 2], offsets));
         Direct.Equal([17, 20 + 0.1 * 6, 37 - 10 * 0.2 * 4, 40], y, 1e-6); // gamma is a float
+    }
+
+    [Fact]
+    public void Position_sensitive_bins_read_maps_of_their_own()
+    {
+        // Channel c of the output has four maps, all of one number: 10 c + bin.
+        double[] maps = [.. Enumerable.Range(0, 8 * 16).Select(i => 10.0 * (i / 64) + i / 16 % 4)];
+        Assert.Equal([0, 1, 2, 3, 10, 11, 12, 13], Direct.Run(x => x[0].RoiPool(x[1], 2, scale: 1, positionSensitive: true), ([1, 8, 4, 4], maps), ([1, 1, 4], [1, 1, 3, 3])));
+        Assert.Contains("6 channels do not divide into maps of 2x2 bins", Direct.Refused(x => x[0].RoiPool(x[1], 2, scale: 1, positionSensitive: true), [1, 6, 4, 4], [1, 1, 4]));
     }
 
     [Fact]
