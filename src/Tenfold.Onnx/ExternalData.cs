@@ -1,11 +1,15 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
 using Onnx;
 
 namespace Tenfold;
 
 /// <summary>Numbers of a tensor in a file beside the model's.</summary>
-/// <remarks>The file's name comes from outside: it must lie in the model's folder or below, on a way without links, and be an ordinary file.</remarks>
-internal sealed class ExternalData(string modelPath)
+/// <remarks>The file's name comes from outside: it must lie in the model's folder or below, on a way without links, and be an ordinary file of one name (told on Linux):
+/// a second name could be that of a file which nobody meant to give away. A checksum is checked where there is one.</remarks>
+internal sealed partial class ExternalData(string modelPath)
 {
     private static readonly string[] s_keys = ["location", "offset", "length", "checksum", "basepath"];
 
@@ -15,6 +19,7 @@ internal sealed class ExternalData(string modelPath)
         "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
     };
 
+    private readonly HashSet<(string Location, string Checksum)> _checked = [];
     private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(modelPath))!;
 
     /// <exception cref="FormatException">The entry breaks a rule; the message names it.</exception>
@@ -36,6 +41,7 @@ internal sealed class ExternalData(string modelPath)
         if (length == 0) return [];
         using var file = Open(location, offset, length);
         var bytes = new byte[length];
+        if (entries.TryGetValue("checksum", out var checksum) && _checked.Add((location, checksum))) Check(file, location, checksum);
         file.Position = offset;
         file.ReadExactly(bytes);
         return bytes;
@@ -58,10 +64,40 @@ internal sealed class ExternalData(string modelPath)
         if (!found.Exists) throw new FormatException($"has external data at {Short(location)}: there is no such file");
         if (offset > found.Length || length > found.Length - offset) throw new FormatException($"lies at {offset} to {offset + (decimal)length} of {Short(location)}, which is {found.Length} bytes long");
         var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
-        if (file.CanSeek && new FileInfo(path).LinkTarget is null) return file;
+        var names = Names(file.SafeFileHandle);
+        if (file.CanSeek && new FileInfo(path).LinkTarget is null && names == 1) return file;
         file.Dispose();
-        throw new FormatException($"has external data at {Short(location)}: not an ordinary file");
+        throw new FormatException($"has external data at {Short(location)}: {(names == 1 ? "not an ordinary file" : $"a file of {names} names (hard links)")}");
     }
+
+    // ONNX has SHA-1 for this, of the whole file: it finds damage, not malice.
+    private static void Check(FileStream file, string location, string checksum)
+    {
+#pragma warning disable CA5350
+        var found = Convert.ToHexString(SHA1.HashData(file));
+#pragma warning restore CA5350
+        if (!found.Equals(checksum, StringComparison.OrdinalIgnoreCase)) throw new FormatException($"has external data at {Short(location)} of the checksum {found.ToLowerInvariant()}, not {Short(checksum)}");
+    }
+
+    // How many hard links an open file has: the 5th number of what the kernel fills in. Other systems, and C libraries without the call, are not asked.
+    private static uint Names(SafeFileHandle file)
+    {
+        if (!OperatingSystem.IsLinux()) return 1;
+        try
+        {
+            Span<uint> status = stackalloc uint[64];
+            const int itself = 0x1000; // AT_EMPTY_PATH
+            const uint links = 4; // STATX_NLINK
+            return StatX(file, "", itself, links, status) == 0 ? status[4] : 1;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return 1;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int StatX(SafeFileHandle folder, string path, int flags, uint mask, Span<uint> status);
 
     private static long Number(Dictionary<string, string> entries, string key, long without) => !entries.TryGetValue(key, out var text) ? without
         : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number

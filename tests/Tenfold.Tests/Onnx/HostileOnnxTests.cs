@@ -147,6 +147,29 @@ public class HostileOnnxTests
         Assert.Contains("an unknown key __class__", Assert.Throws<MalformedFileException>(() => OnnxFile.Load(path)).Message);
     }
 
+    [Fact]
+    public void A_checksum_is_checked_and_a_file_of_two_names_refused()
+    {
+        using var folder = new TemporaryFolder();
+        var numbers = Small().Graph.Initializer.Single(tensor => tensor.Name == "conv1.weight").RawData.ToByteArray();
+        var weights = folder.Write("weights.bin", numbers);
+#pragma warning disable CA5350 // ONNX's choice
+        var right = Convert.ToHexString(System.Security.Cryptography.SHA1.HashData(numbers)).ToLowerInvariant();
+#pragma warning restore CA5350
+        Assert.Equal(numbers.Length / 4, OnnxFile.Load(With(right)).Weights["conv1.weight"].Span.Length);
+        Assert.Contains($"checksum {right}, not 0{right[1..]}x", Assert.Throws<MalformedFileException>(() => OnnxFile.Load(With($"0{right[1..]}x"))).Message);
+        if (!OperatingSystem.IsLinux()) return;
+        using (var link = System.Diagnostics.Process.Start("ln", [weights, weights + ".second"])) link.WaitForExit();
+        Assert.Contains("a file of 2 names", Assert.Throws<MalformedFileException>(() => OnnxFile.Load(With(right))).Message);
+
+        string With(string checksum)
+        {
+            var proto = External("weights.bin");
+            proto.Graph.Initializer.Single(tensor => tensor.Name == "conv1.weight").ExternalData.Add(new StringStringEntryProto { Key = "checksum", Value = checksum });
+            return folder.Write("model.onnx", proto.ToByteArray());
+        }
+    }
+
     private static ModelProto External(string location)
     {
         var proto = Small();
