@@ -5,20 +5,22 @@ internal static class ConvolutionChoice
 {
     // Cycles of one core, where a multiply-add of 16 lanes is 1. Measured on shapes from 16 to 512 channels and from 7 to 224 pixels.
     private const double TransformIn = 240, TransformOut = 220; // F(4x4), for each tile and block of channels
+    private const int Large = 16 * 16; // pixels of a map where F(6x6), which rounds most, may be taken
     private const double SecondLevel = 700 * 1024, ThirdLevel = 24 * 1024 * 1024; // bytes of weights that stay there between two uses
     private const double FromThird = 14, FromMemory = 5; // bytes a cycle
 
     /// <param name="exact">No Winograd.</param>
     /// <param name="forced">0 for the direct kernel, m for Winograd's F(m x m, 3 x 3), null to choose. Where Winograd does not apply it is the direct one.</param>
+    /// <param name="constant">Whether the weights are packed once: F(6x6) makes 64 numbers of 9, too many to make at every step of a training.</param>
     /// <returns>The kernel, and why.</returns>
-    public static (ConvolutionKernel Kernel, string Reason) Of(DenseShape shape, bool exact, int? forced)
+    public static (ConvolutionKernel Kernel, string Reason) Of(DenseShape shape, bool exact, int? forced, bool constant = true)
     {
         if (forced is null && LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map), "");
         if (forced is { } m) return (m > 0 && WinogradConvolution.Takes(shape) ? new WinogradConvolution(shape, m) : Every(shape), "as asked");
         if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape)) return (Every(shape), "");
         var direct = Direct(shape);
         var (best, cycles) = (0, direct);
-        foreach (var size in (ReadOnlySpan<int>)[2, 4])
+        foreach (var size in constant && shape.OutPlane.Area >= Large ? (ReadOnlySpan<int>)[2, 4, 6] : [2, 4])
             if (Winograd(shape, size) is var other && other < cycles) (best, cycles) = (size, other);
         return best == 0
             ? (Every(shape), "Winograd would not pay")

@@ -29,7 +29,7 @@ public enum ConvolutionAlgorithm
     /// <summary>F(4x4, 3x3): 2.25 products an output.</summary>
     Winograd4 = 4,
 
-    /// <summary>F(6x6, 3x3): 1.78 products an output, and the largest rounding; chosen only when asked for.</summary>
+    /// <summary>F(6x6, 3x3): 1.78 products an output, and the largest rounding; for large maps.</summary>
     Winograd6 = 6,
 }
 
