@@ -29,6 +29,19 @@ internal readonly unsafe struct GridSampler(int taps, int pixels)
             var count = ((int*)plan)[p];
             var places = (int*)plan + pixels + p * taps;
             var weights = plan + pixels + pixels * taps + p * taps;
+            if (count == 4) // bilinear, inside
+            {
+                float* p0 = x + (long)places[0] * Dense.Block, p1 = x + (long)places[1] * Dense.Block, p2 = x + (long)places[2] * Dense.Block, p3 = x + (long)places[3] * Dense.Block;
+                Vector<float> w0 = new(weights[0]), w1 = new(weights[1]), w2 = new(weights[2]), w3 = new(weights[3]);
+                for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
+                {
+                    var above = Vector.FusedMultiplyAdd(w1, Vector.Load(p1 + lane), w0 * Vector.Load(p0 + lane));
+                    Vector.FusedMultiplyAdd(w3, Vector.Load(p3 + lane), Vector.FusedMultiplyAdd(w2, Vector.Load(p2 + lane), above)).Store(y + lane);
+                }
+
+                continue;
+            }
+
             for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
             {
                 var sum = Vector<float>.Zero;
