@@ -12,6 +12,7 @@ internal static class TeamBenchmark
     {
         var threads = arguments.Whole("threads", Environment.ProcessorCount);
         var turnsPerMicrosecond = Calibrate();
+        if (threads > 1) Console.WriteLine($"a line of the cache from one core to another and back: {RoundTrip() * 1e9:f0} ns");
         Console.WriteLine($"{threads} threads; each fork has an item for each of them; then the caller is alone for some time");
         Console.WriteLine($"{"work, us",10} {"alone, us",10} {"one thread, us",15} {"fork and join, us",18} {"above the work of one thread",30}");
         foreach (var (micros, gap) in (ReadOnlySpan<(int, int)>)[(0, 0), (2, 0), (10, 0), (50, 0), (200, 0), (10, 10), (10, 40), (10, 200), (10, 2000)])
@@ -41,6 +42,38 @@ internal static class TeamBenchmark
         var start = Stopwatch.GetTimestamp();
         team.Run(steps, 0);
         return Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+    }
+
+    /// <summary>Seconds that a number takes from one thread to another and back: several times as long where the cores do not share a third-level cache.</summary>
+    public static double RoundTrip()
+    {
+        const int turns = 20_000;
+        var best = double.PositiveInfinity;
+        var ball = new int[32]; // on a line of its own
+        for (var round = 0; round < 10; round++)
+        {
+            ball[16] = 0;
+            var other = new Thread(() =>
+            {
+                for (var turn = 1; turn < 2 * turns; turn += 2)
+                {
+                    while (Volatile.Read(ref ball[16]) != turn) { }
+                    Volatile.Write(ref ball[16], turn + 1);
+                }
+            });
+            other.Start();
+            var start = Stopwatch.GetTimestamp();
+            for (var turn = 0; turn < 2 * turns; turn += 2)
+            {
+                while (Volatile.Read(ref ball[16]) != turn) { }
+                Volatile.Write(ref ball[16], turn + 1);
+            }
+
+            other.Join();
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds / turns);
+        }
+
+        return best;
     }
 
     private static int Calibrate()
