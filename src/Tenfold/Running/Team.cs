@@ -1,12 +1,14 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 
 namespace Tenfold;
 
 /// <summary>Threads that work together on one thing after another: fork, run every item once, join.</summary>
 /// <remarks>
-/// <para>Which thread runs an item is left to chance; what an item computes must not depend on it.</para>
+/// <para>Each thread begins with its share of the items, neighbours, which so often read what it wrote in the step before, and ends with what others have
+/// not come to: which thread runs an item is left to chance, and what it computes must not depend on it.</para>
 /// <para>A fork and join costs a fraction of a microsecond: the workers spin for a short while after the last item before they go to sleep.</para>
 /// <para>Whoever waits lets others have the processor: where a third thread wants one of two, a worker that lost its processor in the middle of an
 /// item would hold up the join for as long as the other runs. The caller that goes to sleep leaves it a processor of its own.</para>
@@ -23,11 +25,11 @@ internal sealed unsafe class Team
     private readonly float[][] _scratch;
     private readonly Worker[] _workers;
 
-    // The current fork. _claim holds its number in the upper half and the next item in the lower, so that a late worker cannot take an item
-    // of a fork that it has not seen.
+    // The current fork. A claim holds its number in the upper half and the next item of a thread's share in the lower, so that a late worker cannot
+    // take an item of a fork that it has not seen.
     private Step? _step;
     private int _items;
-    private long _claim;
+    private readonly Claim[] _claims;
     private int _done;
     private ExceptionDispatchInfo? _fault;
 
@@ -38,6 +40,7 @@ internal sealed unsafe class Team
     {
         _scratch = new float[threads][];
         Array.Fill(_scratch, []);
+        _claims = new Claim[threads];
         _workers = new Worker[threads - 1];
         for (var i = 0; i < _workers.Length; i++) _workers[i] = new Worker(this, i + 1);
     }
@@ -75,12 +78,12 @@ internal sealed unsafe class Team
         }
 
         // A worker that is late may still hold the last claim of the fork before, so that one is made void before the new items stand there.
-        var fork = (_claim >> 32) + 1;
-        Volatile.Write(ref _claim, (fork << 32) | int.MaxValue);
+        var fork = (_claims[0].Next >> 32) + 1;
+        for (var thread = 0; thread < Threads; thread++) Volatile.Write(ref _claims[thread].Next, (fork << 32) | int.MaxValue);
         Interlocked.MemoryBarrier();
         (_step, _items) = (step, step.Items);
         Volatile.Write(ref _done, 0);
-        Volatile.Write(ref _claim, (fork + 1) << 32);
+        for (var thread = 0; thread < Threads; thread++) Volatile.Write(ref _claims[thread].Next, ((fork + 1) << 32) | (uint)Share(step.Items, thread));
         Interlocked.MemoryBarrier();
         foreach (var worker in _workers) worker.Wake();
         Take(0);
@@ -112,15 +115,24 @@ internal sealed unsafe class Team
         }
     }
 
-    // Works on items of the current fork until none is left.
+    // Where a thread's share of the items begins.
+    private int Share(int items, int thread) => (int)((long)items * thread / Threads);
+
+    // Works on items of the current fork until none is left: those of its own share first, then what others have not come to.
     private void Take(int thread)
     {
-        while (true)
+        for (var passed = 0; passed < Threads;)
         {
-            var claim = Volatile.Read(ref _claim);
+            var share = (thread + passed) % Threads;
+            var claim = Volatile.Read(ref _claims[share].Next);
             var (step, items, item) = (_step, _items, (int)claim);
-            if (item >= items) return;
-            if (Interlocked.CompareExchange(ref _claim, claim + 1, claim) != claim) continue;
+            if (item >= Share(items, share + 1))
+            {
+                passed++;
+                continue;
+            }
+
+            if (Interlocked.CompareExchange(ref _claims[share].Next, claim + 1, claim) != claim) continue;
             try
             {
                 step!.Work(item, Scratch(thread));
@@ -139,8 +151,16 @@ internal sealed unsafe class Team
     private float* Scratch(int thread)
     {
         if (_scratch[thread].Length == 0) return null;
-        var start = (nuint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(_scratch[thread]));
+        var start = (nuint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_scratch[thread]));
         return (float*)((start + 63) & ~(nuint)63);
+    }
+
+    // On a cache line of its own.
+    [StructLayout(LayoutKind.Explicit, Size = 128)]
+    private struct Claim
+    {
+        [FieldOffset(64)]
+        public long Next;
     }
 
     private sealed class Worker
@@ -167,10 +187,10 @@ internal sealed unsafe class Team
             long seen = 0;
             while (true)
             {
-                for (var start = Stopwatch.GetTimestamp(); Volatile.Read(ref _team._claim) >> 32 == seen;)
+                for (var start = Stopwatch.GetTimestamp(); Volatile.Read(ref _team._claims[_index].Next) >> 32 == seen;)
                     if (!Patient(start)) Sleep(seen);
 
-                seen = Volatile.Read(ref _team._claim) >> 32;
+                seen = Volatile.Read(ref _team._claims[_index].Next) >> 32;
                 _team.Take(_index);
             }
         }
@@ -182,7 +202,7 @@ internal sealed unsafe class Team
             {
                 Volatile.Write(ref _asleep, true);
                 Interlocked.MemoryBarrier();
-                while (Volatile.Read(ref _team._claim) >> 32 == seen) Monitor.Wait(_bell);
+                while (Volatile.Read(ref _team._claims[_index].Next) >> 32 == seen) Monitor.Wait(_bell);
                 Volatile.Write(ref _asleep, false);
             }
         }
