@@ -57,7 +57,7 @@ public class RunningTests
         // The shorter side becomes 256, of which the middle 224 is seen.
         var scores = model.Compile().Run(picture.Cover(256).Crop(224).ToTensor(model.Graph.Inputs[0].Shape, Preprocessing.ImageNet with { Share = 1 })).Span.ToArray();
         var top = CommandLine.Run("predict", "squeezenet1_1", file, "--weights", weights, "--top", "1", "--json").Json[0].GetProperty("top")[0];
-        Assert.Equal($"{Array.IndexOf(scores, scores.Max())}", top.GetProperty("label").GetString());
+        Assert.Equal(ImageNet.Classes[Array.IndexOf(scores, scores.Max())], top.GetProperty("label").GetString());
         Assert.Equal(Math.Exp(scores.Max()) / scores.Sum(score => Math.Exp(score)), top.GetProperty("probability").GetDouble(), 1e-6);
     }
 
