@@ -30,14 +30,7 @@ public sealed class DenseKernels : IIncrementalGenerator
 
     private static string Class(string name, string vector, int lanes, int accumulators, int[] vectors)
     {
-        var code = new StringBuilder();
-        code.AppendLine("#nullable enable");
-        code.AppendLine("using System.Runtime.CompilerServices;");
-        code.AppendLine("using System.Runtime.Intrinsics;");
-        code.AppendLine("namespace Tenfold.Kernels;");
-        code.AppendLine($"/// <summary>Dense convolution on {vector}: tiles of up to {accumulators} accumulators.</summary>");
-        code.AppendLine($"internal static unsafe class {name}");
-        code.AppendLine("{");
+        var code = KernelClass.Begin(name, $"Dense convolution on {vector}: tiles of up to {accumulators} accumulators.");
         foreach (var v in vectors)
         {
             for (var pixels = 1; pixels <= accumulators / v; pixels++) Tile(code, vector, lanes, pixels, v);

@@ -19,15 +19,7 @@ public sealed class LaneKernels : IIncrementalGenerator
 
     private static string Class(string name, string vector, int outputs)
     {
-        var code = new StringBuilder();
-        code.AppendLine("#nullable enable");
-        code.AppendLine("using System.Numerics;");
-        code.AppendLine("using System.Runtime.CompilerServices;");
-        code.AppendLine("using System.Runtime.Intrinsics;");
-        code.AppendLine("namespace Tenfold.Kernels;");
-        code.AppendLine($"/// <summary>Convolution of lanes by lanes on {vector}.</summary>");
-        code.AppendLine($"internal static unsafe class {name}");
-        code.AppendLine("{");
+        var code = KernelClass.Begin(name, $"Convolution of lanes by lanes on {vector}.");
         foreach (var stride in new[] { 1, 2 })
             foreach (var kernel in stride == 1 ? new[] { 1, 2, 3, 4, 5, 7 } : new[] { 3, 5, 7 }) // the even ones are phases of transposed kernels
             {

@@ -23,16 +23,7 @@ public sealed class PlaneKernels : IIncrementalGenerator
 
     private static string Class(string name, string vector)
     {
-        var code = new StringBuilder();
-        code.AppendLine("#nullable enable");
-        code.AppendLine("using System;");
-        code.AppendLine("using System.Numerics;");
-        code.AppendLine("using System.Runtime.CompilerServices;");
-        code.AppendLine("using System.Runtime.Intrinsics;");
-        code.AppendLine("namespace Tenfold.Kernels;");
-        code.AppendLine($"/// <summary>Depthwise convolution of planes on {vector}.</summary>");
-        code.AppendLine($"internal static unsafe class {name}");
-        code.AppendLine("{");
+        var code = KernelClass.Begin(name, $"Depthwise convolution of planes on {vector}.");
         foreach (var stride in new[] { 1, 2 })
             foreach (var kernel in new[] { 3, 5 })
             {

@@ -40,14 +40,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
 
     private static string Class(string name, string vector, int lanes)
     {
-        var code = new StringBuilder();
-        code.AppendLine("#nullable enable");
-        code.AppendLine("using System.Runtime.CompilerServices;");
-        code.AppendLine("using System.Runtime.Intrinsics;");
-        code.AppendLine("namespace Tenfold.Kernels;");
-        code.AppendLine($"/// <summary>The transforms of Winograd's convolution on {vector}.</summary>");
-        code.AppendLine($"internal static unsafe class {name}");
-        code.AppendLine("{");
+        var code = KernelClass.Begin(name, $"The transforms of Winograd's convolution on {vector}.");
         foreach (var points in s_points)
         {
             Input(code, vector, lanes, points);
