@@ -363,7 +363,7 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
                 Low = float.NegativeInfinity,
                 High = float.PositiveInfinity,
             };
-            var segments = (count + Dense.MaxPixels(blocks) - 1) / Dense.MaxPixels(blocks);
+            var segments = Dense.Segments(count, blocks);
             for (var segment = 0; segment < segments; segment++)
             {
                 var first = count * segment / segments;

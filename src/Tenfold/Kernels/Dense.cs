@@ -58,6 +58,22 @@ internal readonly unsafe struct DenseEpilogue(float* add, (float Low, float High
     public readonly float* Add = add;
     public readonly (float Low, float High) First = first;
     public readonly (float Low, float High) Last = last;
+
+    /// <summary>What all tiles of some blocks of output channels share.</summary>
+    /// <param name="bias">Of the first of the blocks.</param>
+    /// <param name="yVector">Floats from one block of output channels to the next.</param>
+    /// <param name="yPixel">Floats from one pixel to the next.</param>
+    public DenseTile Tile(float* bias, int blocks, int yVector, int yPixel = Dense.Block) => new()
+    {
+        Bias = bias,
+        WStep = blocks * Dense.Block,
+        YPixel = yPixel,
+        YVector = yVector,
+        FirstLow = First.Low,
+        FirstHigh = First.High,
+        Low = Last.Low,
+        High = Last.High,
+    };
 }
 
 /// <summary>The share of some rows of pixels in the gradient of up to 16 x 16 weights: sums of outer products.</summary>

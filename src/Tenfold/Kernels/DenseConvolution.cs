@@ -155,17 +155,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         for (var t = begin; t < end; t++)
         {
             var tile = phase.Tiles[t];
-            var kernel = new DenseTile
-            {
-                Bias = bias + tile.Block * Dense.Block,
-                WStep = tile.Blocks * Dense.Block,
-                YPixel = phase.Columns.OutStride * Dense.Block,
-                YVector = outPlane,
-                FirstLow = then.First.Low,
-                FirstHigh = then.First.High,
-                Low = then.Last.Low,
-                High = then.Last.High,
-            };
+            var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, outPlane, phase.Columns.OutStride * Dense.Block);
             var segments = Dense.Segments(columns, tile.Blocks);
             for (var row = 0; row < rows; row++)
             {

@@ -91,21 +91,11 @@ internal sealed unsafe class ListedConvolution : PackedKernel
             }
 
             var first = ((long)n * _shape.OutBlocks + tile.Block) * plane + (long)from * Dense.Block;
-            var kernel = new DenseTile
-            {
-                W = packed + tile.Weights,
-                Bias = bias + tile.Block * Dense.Block,
-                Blocks = runs,
-                Count = tile.Runs.Length,
-                WStep = tile.Blocks * Dense.Block,
-                YPixel = Dense.Block,
-                YVector = plane,
-                FirstLow = then.First.Low,
-                FirstHigh = then.First.High,
-                Low = then.Last.Low,
-                High = then.Last.High,
-            };
-            var segments = (pixels + Dense.MaxPixels(tile.Blocks) - 1) / Dense.MaxPixels(tile.Blocks);
+            var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, plane);
+            kernel.W = packed + tile.Weights;
+            kernel.Blocks = runs;
+            kernel.Count = tile.Runs.Length;
+            var segments = Dense.Segments(pixels, tile.Blocks);
             for (var segment = 0; segment < segments; segment++)
             {
                 var begin = pixels * segment / segments;

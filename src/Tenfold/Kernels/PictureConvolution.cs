@@ -99,17 +99,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         var (outPlane, outWidth) = (_shape.OutPlane.Area * Dense.Block, columns * Dense.Block);
         foreach (var (block, blocks) in _tiles)
         {
-            var kernel = new DenseTile
-            {
-                Bias = bias + block * Dense.Block,
-                WStep = blocks * Dense.Block,
-                YPixel = Dense.Block,
-                YVector = outPlane,
-                FirstLow = then.First.Low,
-                FirstHigh = then.First.High,
-                Low = then.Last.Low,
-                High = then.Last.High,
-            };
+            var kernel = then.Tile(bias + block * Dense.Block, blocks, outPlane);
             var segments = Dense.Segments(columns, blocks);
             for (var row = from; row < to; row++)
             {

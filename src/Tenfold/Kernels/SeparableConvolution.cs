@@ -61,21 +61,11 @@ internal sealed unsafe class SeparableConvolution
         foreach (var (block, blocks, weights) in _tiles)
         {
             var at = ((long)n * _pointwise.OutBlocks + block) * outPlane + (long)from * width * Dense.Block;
-            var tile = new DenseTile
-            {
-                W = packed + weights,
-                Bias = bias + block * Dense.Block,
-                Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_runs)), // pinned
-                Count = _runs.Length,
-                WStep = blocks * Dense.Block,
-                YPixel = Dense.Block,
-                YVector = outPlane,
-                FirstLow = then.First.Low,
-                FirstHigh = then.First.High,
-                Low = then.Last.Low,
-                High = then.Last.High,
-            };
-            var segments = (pixels + Dense.MaxPixels(blocks) - 1) / Dense.MaxPixels(blocks);
+            var tile = then.Tile(bias + block * Dense.Block, blocks, outPlane);
+            tile.W = packed + weights;
+            tile.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_runs)); // pinned
+            tile.Count = _runs.Length;
+            var segments = Dense.Segments(pixels, blocks);
             for (var segment = 0; segment < segments; segment++)
             {
                 var first = pixels * segment / segments;
