@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Tenfold.Kernels;
 
@@ -198,4 +199,17 @@ internal static class Simd
     public static readonly int Width = Math.Min(
         Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128,
         int.TryParse(Environment.GetEnvironmentVariable("TENFOLD_SIMD"), out var asked) && asked is 128 or 256 or 512 ? asked : 512);
+
+    /// <summary>Whether products in pairs pay: whether additions, their operand broadcast from memory, run on units of their own beside the multiply-adds.
+    /// So it is on AMD's processors with AVX-512 (family 19h on: Zen 4); Intel's do both on the same units.</summary>
+    /// <remarks><c>TENFOLD_PAIRS=0|1</c> decides otherwise, for tests.</remarks>
+    public static readonly bool Pairs = Width == 512 && (Environment.GetEnvironmentVariable("TENFOLD_PAIRS") is ("0" or "1") and var said ? said == "1" : Amd(family: 0x19));
+
+    private static bool Amd(int family)
+    {
+        if (!X86Base.IsSupported) return false;
+        var (_, vendor, _, _) = X86Base.CpuId(0, 0);
+        var (signature, _, _, _) = X86Base.CpuId(1, 0);
+        return vendor == 0x68747541 && ((signature >> 8) & 15) + ((signature >> 20) & 255) >= family; // "Auth"
+    }
 }
