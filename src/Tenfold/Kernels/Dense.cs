@@ -92,29 +92,6 @@ internal unsafe struct DenseOuter
     public int Pixels;
 }
 
-/// <summary>A function of one number, applied in place to pieces of a map that were just stored.</summary>
-internal abstract unsafe class Activation
-{
-    /// <param name="n">Floats, a multiple of 16.</param>
-    public abstract void Apply(float* y, int n);
-
-    /// <summary>To rows of pixels, 16 floats each.</summary>
-    public void Apply(float* y, int rows, nint row, int pixels, nint pixel)
-    {
-        for (var r = 0; r < rows; r++, y += row)
-        {
-            if (pixel == Dense.Block) Apply(y, pixels * Dense.Block);
-            else
-                for (var p = 0; p < pixels; p++) Apply(y + p * pixel, Dense.Block);
-        }
-    }
-}
-
-internal sealed unsafe class Activation<TMap>(TMap map) : Activation where TMap : struct, IMap
-{
-    public override void Apply(float* y, int n) => Lanes.Map(map, y, y, n);
-}
-
 /// <summary>Which of the generated micro-kernels this machine runs, and in what tiles.</summary>
 internal static unsafe class Dense
 {

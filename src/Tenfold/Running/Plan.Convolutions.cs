@@ -45,7 +45,7 @@ internal sealed unsafe partial class Plan
             Add(name, "elementwise", Chunks(y), [y], [y], (item, _) =>
             {
                 var (at, count) = Part(y, item);
-                activation.Apply(y.P + at, count);
+                activation.Apply(y.P + at, y.P + at, count);
             });
     }
 

@@ -18,11 +18,7 @@ internal sealed unsafe partial class Plan
             case Relu6: Map(node, new Bounds(0, 6)); return true;
             case LeakyRelu op: Map(node, new LeakyOf(op.Slope)); return true;
             case Affine op: Map(node, new Line(op.Factor, op.Offset)); return true;
-            case Sigmoid: Map(node, new SigmoidOf()); return true;
-            case Tanh: Map(node, new TanhOf()); return true;
-            case Silu: Map(node, new SiluOf()); return true;
-            case HardSigmoid: Map(node, new HardSigmoidOf()); return true;
-            case HardSwish: Map(node, new HardSwishOf()); return true;
+            case Sigmoid or Silu or HardSigmoid or HardSwish or Tanh: Map(node, Activated(node.Op)!); return true;
             case Exp: Map(node, new ExpOf()); return true;
             case Log: Map(node, new LogOf()); return true;
             case Power op: Map(node, new PowerOf(op.Exponent)); return true;
@@ -61,11 +57,11 @@ internal sealed unsafe partial class Plan
     /// <summary>The activations that a convolution applies to what it just stored; null for others.</summary>
     private static Activation? Activated(Op op) => op switch
     {
-        Sigmoid => new Activation<SigmoidOf>(default),
-        Silu => new Activation<SiluOf>(default),
-        HardSigmoid => new Activation<HardSigmoidOf>(default),
-        HardSwish => new Activation<HardSwishOf>(default),
-        Tanh => new Activation<TanhOf>(default),
+        Sigmoid => Activation.Of(default(SigmoidOf)),
+        Silu => Activation.Of(default(SiluOf)),
+        HardSigmoid => Activation.Of(default(HardSigmoidOf)),
+        HardSwish => Activation.Of(default(HardSwishOf)),
+        Tanh => new Activation.Narrow<TanhOf>(default),
         _ => null,
     };
 
@@ -75,14 +71,16 @@ internal sealed unsafe partial class Plan
         else Repeat(node, node.Inputs[1], map);
     }
 
-    private void Map<TMap>(Node node, TMap map) where TMap : struct, IMap
+    private void Map<TMap>(Node node, TMap map) where TMap : struct, IMap => Map(node, new Activation.Narrow<TMap>(map));
+
+    private void Map(Node node, Activation f)
     {
         var x = _plain.Contains(node) ? Get(node.Inputs[0], Layout.Plain) : Any(node.Inputs[0]);
         var y = New(node, x.Layout);
         Add(Graph.NameOf(node), "elementwise", Chunks(y), [x], [y], (item, _) =>
         {
             var (at, count) = Part(y, item);
-            Lanes.Map(map, x.P + at, y.P + at, count);
+            f.Apply(x.P + at, y.P + at, count);
         });
     }
 

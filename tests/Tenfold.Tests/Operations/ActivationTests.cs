@@ -62,8 +62,17 @@ public class ActivationTests
             Assert.True(Math.Abs(y.Span[i] - expected) <= (x.Span[i] < -30 ? 6e-7 : 2.5e-7) * expected, $"{x.Span[i]}: {y.Span[i]}, not {expected}");
         }
 
+        var silu = new Model(new Input(x.Shape).Apply([], "x").Silu().ToGraph("silu"), new Weights()).Compile().Run(x);
+        for (var i = 0; i < x.Span.Length; i++)
+        {
+            var expected = x.Span[i] / (1 + Math.Exp(-(double)x.Span[i]));
+            Assert.True(Math.Abs(silu.Span[i] - expected) <= (x.Span[i] < -30 ? 7e-7 : 3.5e-7) * Math.Abs(expected), $"{x.Span[i]}: {silu.Span[i]}, not {expected}");
+        }
+
         var beyond = new Tensor([1, 4], [float.NaN, BitConverter.Int32BitsToSingle(0x7FC00001), float.PositiveInfinity, float.NegativeInfinity]);
         var ends = new Model(new Input(beyond.Shape).Apply([], "x").Sigmoid().ToGraph("ends"), new Weights()).Compile().Run(beyond);
+        var siluEnds = new Model(new Input(beyond.Shape).Apply([], "x").Silu().ToGraph("ends"), new Weights()).Compile().Run(beyond);
+        Assert.True(float.IsNaN(siluEnds.Span[0]) && float.IsNaN(siluEnds.Span[1]) && siluEnds.Span[2] == float.PositiveInfinity);
         Assert.True(float.IsNaN(ends.Span[0]) && float.IsNaN(ends.Span[1]) && ends.Span[2] == 1 && ends.Span[3] is >= 0 and < 2e-38f);
     }
 
