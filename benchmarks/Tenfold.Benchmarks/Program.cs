@@ -40,7 +40,7 @@ switch (arguments.Words)
               train     training steps of one network: --network resnet20 --batch 128 --threads 2 --seconds 10 --profile
               conv      one convolution by every algorithm
               op        one operation and its gradients
-              team      what a fork and join costs: --threads 2
+              team      what a fork and join costs: --threads 2 --items 1, for each thread
               steady    how far the pace of equal trainings spreads: --variants baseline,residual --repeats 10 --steps 100 --threads 2
 
               dotnet run --project benchmarks/Tenfold.Benchmarks -c Release -- peers networks --only resnet50 --threads 1 --seconds 2

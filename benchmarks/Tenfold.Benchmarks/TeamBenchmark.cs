@@ -10,18 +10,18 @@ internal static class TeamBenchmark
 
     public static unsafe void Run(Arguments arguments)
     {
-        var threads = arguments.Whole("threads", Environment.ProcessorCount);
+        var (threads, each) = (arguments.Whole("threads", Environment.ProcessorCount), arguments.Whole("items", 1));
         var turnsPerMicrosecond = Calibrate();
         if (threads > 1) Console.WriteLine($"a line of the cache from one core to another and back: {RoundTrip() * 1e9:f0} ns");
-        Console.WriteLine($"{threads} threads; each fork has an item for each of them; then the caller is alone for some time");
+        Console.WriteLine($"{threads} threads; each fork has {each} items for each of them; then the caller is alone for some time");
         Console.WriteLine($"{"work, us",10} {"alone, us",10} {"one thread, us",15} {"fork and join, us",18} {"above the work of one thread",30}");
         foreach (var (micros, gap) in (ReadOnlySpan<(int, int)>)[(0, 0), (2, 0), (10, 0), (50, 0), (200, 0), (10, 10), (10, 40), (10, 200), (10, 2000)])
         {
             var (count, alone) = (micros * turnsPerMicrosecond, gap * turnsPerMicrosecond);
-            var work = new Step("", "", threads, (_, _) => Busy(count));
+            var work = new Step("", "", threads * each, (_, _) => Busy(count / each));
             var serial = new Step("", "", 1, (_, _) => Busy(alone));
             Step[] steps = [.. Enumerable.Range(0, gap > 500 ? Forks / 10 : Forks).SelectMany(_ => gap == 0 ? (Step[])[work] : [serial, work])];
-            Step[] one = [.. steps.Select(step => step with { Items = 1 })]; // the work of one thread
+            Step[] one = [.. steps.Select(step => step with { Items = step.Items / threads is var share and > 0 ? share : 1 })]; // the work of one thread
             var forks = steps.Count(step => step == work);
             // In turns, so that what slows the machine down slows both.
             var (single, team) = (new List<double>(), new List<double>());
@@ -44,35 +44,36 @@ internal static class TeamBenchmark
         return Stopwatch.GetElapsedTime(start).TotalMicroseconds;
     }
 
-    /// <summary>Seconds that a number takes from one thread to another and back: several times as long where the cores do not share a third-level cache.</summary>
-    public static double RoundTrip()
+    /// <summary>Seconds that a number takes from one thread to another and back, where both are on a processor: several times as long where the cores do not
+    /// share a third-level cache.</summary>
+    /// <remarks>The least of many short rounds: one in which either thread waits for a processor says nothing about the way between them.</remarks>
+    public static double RoundTrip(int rounds = 200)
     {
-        const int turns = 20_000;
+        const int turns = 1_000;
         var best = double.PositiveInfinity;
         var ball = new int[32]; // on a line of its own
-        for (var round = 0; round < 10; round++)
+        var other = new Thread(() =>
         {
-            ball[16] = 0;
-            var other = new Thread(() =>
+            for (var turn = 1; turn < 2 * turns * rounds; turn += 2)
             {
-                for (var turn = 1; turn < 2 * turns; turn += 2)
-                {
-                    while (Volatile.Read(ref ball[16]) != turn) { }
-                    Volatile.Write(ref ball[16], turn + 1);
-                }
-            });
-            other.Start();
+                while (Volatile.Read(ref ball[16]) != turn) { }
+                Volatile.Write(ref ball[16], turn + 1);
+            }
+        });
+        other.Start();
+        for (var round = 0; round < rounds; round++)
+        {
             var start = Stopwatch.GetTimestamp();
-            for (var turn = 0; turn < 2 * turns; turn += 2)
+            for (var turn = 2 * turns * round; turn < 2 * turns * (round + 1); turn += 2)
             {
                 while (Volatile.Read(ref ball[16]) != turn) { }
                 Volatile.Write(ref ball[16], turn + 1);
             }
 
-            other.Join();
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds / turns);
         }
 
+        other.Join();
         return best;
     }
 

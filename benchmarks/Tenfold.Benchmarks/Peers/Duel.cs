@@ -8,12 +8,13 @@ internal static class Duel
     private const double BlockSeconds = 0.04;
 
     /// <summary>For each engine, its seconds for one run in each round.</summary>
-    /// <remarks>A round is one block of runs for each engine, in turning order. Before each block the threads of the engine before are given
-    /// time to go to sleep, and the block's first run, which finds cold caches and sleeping threads, is not counted.</remarks>
+    /// <remarks>A round is one block of runs for each engine, in turning order. Before each block the threads of the engine before go to sleep,
+    /// and the block's first run, which finds cold caches and sleeping threads, is not counted.</remarks>
     public static double[][] Run(IReadOnlyList<Action> engines, double seconds)
     {
         var counts = engines.Select(engine =>
         {
+            Rest();
             engine();
             return (int)Math.Clamp(BlockSeconds / Math.Max(Time(engine, 2), 1e-7), 1, 20000);
         }).ToArray();
@@ -25,7 +26,7 @@ internal static class Duel
             for (var i = 0; i < engines.Count; i++)
             {
                 var who = (i + rounds.Count) % engines.Count;
-                Thread.Sleep(5);
+                Rest();
                 engines[who]();
                 round[who] = Time(engines[who], counts[who]);
             }
@@ -44,6 +45,17 @@ internal static class Duel
         var at = q * (sorted.Length - 1);
         var low = (int)at;
         return sorted[low] + (at - low) * (sorted[Math.Min(low + 1, sorted.Length - 1)] - sorted[low]);
+    }
+
+    // Until no thread of this process runs any more: those of ONNX Runtime spin for some 50 ms after a run and would take a processor from whoever comes next.
+    private static void Rest()
+    {
+        for (var waits = 0; waits < 50; waits++)
+        {
+            var used = Environment.CpuUsage.TotalTime;
+            Thread.Sleep(10);
+            if ((Environment.CpuUsage.TotalTime - used).TotalMilliseconds < 1) return;
+        }
     }
 
     private static double Time(Action engine, int count)
