@@ -9,7 +9,9 @@ namespace Tenfold;
 /// <remarks>
 /// <para>Each thread begins with its share of the items, neighbours, which so often read what it wrote in the step before, and ends with what others have
 /// not come to: which thread runs an item is left to chance, and what it computes must not depend on it.</para>
-/// <para>A fork and join costs a fraction of a microsecond: the workers spin for a short while after the last item before they go to sleep.</para>
+/// <para>A fork and join costs a fraction of a microsecond: the workers spin for a short while after the last item before they go to sleep. What threads
+/// tell each other are lines of the cache that one writes and another waits for, so there are few of them: the claim of each thread, written to fork, and
+/// how many items each has done, written once it finds no more.</para>
 /// <para>Whoever waits lets others have the processor: where a third thread wants one of two, a worker that lost its processor in the middle of an
 /// item would hold up the join for as long as the other runs. The caller that goes to sleep leaves it a processor of its own.</para>
 /// <para>Teams are shared: all plans of the same number of threads take turns on one, so several sessions never oversubscribe the machine.</para>
@@ -25,12 +27,12 @@ internal sealed unsafe class Team
     private readonly float[][] _scratch;
     private readonly Worker[] _workers;
 
-    // The current fork. A claim holds its number in the upper half and the next item of a thread's share in the lower, so that a late worker cannot
-    // take an item of a fork that it has not seen.
-    private Step? _step;
-    private int _items;
-    private readonly Claim[] _claims;
-    private int _done;
+    // Forks are numbered through all runs; that of step i is number _first + i. A claim holds the number of its fork in the upper half and the next item
+    // of a thread's share in the lower, so that a late worker cannot take an item of a fork that it has not seen. What is done is kept likewise.
+    private readonly Lines[] _lines;
+    private IReadOnlyList<Step> _steps = [];
+    private int _first;
+    private int _next;
     private ExceptionDispatchInfo? _fault;
 
     private readonly object _joined = new();
@@ -40,7 +42,7 @@ internal sealed unsafe class Team
     {
         _scratch = new float[threads][];
         Array.Fill(_scratch, []);
-        _claims = new Claim[threads];
+        _lines = new Lines[threads];
         _workers = new Worker[threads - 1];
         for (var i = 0; i < _workers.Length; i++) _workers[i] = new Worker(this, i + 1);
     }
@@ -60,16 +62,34 @@ internal sealed unsafe class Team
         {
             for (var i = 0; i < _scratch.Length; i++)
                 if (_scratch[i].Length < scratch + 16) _scratch[i] = GC.AllocateUninitializedArray<float>(checked((int)scratch + 16), pinned: true);
-            for (var i = 0; i < steps.Count; i++)
+            Begin(steps);
+            try
             {
-                var start = times.IsEmpty ? 0 : Stopwatch.GetTimestamp();
-                Run(steps[i]);
-                if (!times.IsEmpty) times[i] = Stopwatch.GetTimestamp() - start;
+                for (var i = 0; i < steps.Count; i++)
+                {
+                    var start = times.IsEmpty ? 0 : Stopwatch.GetTimestamp();
+                    Run(steps[i], i);
+                    if (!times.IsEmpty) times[i] = Stopwatch.GetTimestamp() - start;
+                }
+            }
+            finally
+            {
+                _steps = []; // the plan may go
             }
         }
     }
 
-    private void Run(Step step)
+    // A worker that is late may still hold the last claim of the steps before, so that one is made void before others stand there.
+    private void Begin(IReadOnlyList<Step> steps)
+    {
+        if (Threads == 1) return;
+        for (var thread = 0; thread < Threads; thread++) Volatile.Write(ref _lines[thread].Claim, Numbered(_next, Void));
+        Interlocked.MemoryBarrier();
+        (_steps, _first) = (steps, _next + 1);
+        _next += 1 + steps.Count;
+    }
+
+    private void Run(Step step, int index)
     {
         if (step.Items == 1 || Threads == 1)
         {
@@ -77,18 +97,13 @@ internal sealed unsafe class Team
             return;
         }
 
-        // A worker that is late may still hold the last claim of the fork before, so that one is made void before the new items stand there.
-        var fork = (_claims[0].Next >> 32) + 1;
-        for (var thread = 0; thread < Threads; thread++) Volatile.Write(ref _claims[thread].Next, (fork << 32) | int.MaxValue);
-        Interlocked.MemoryBarrier();
-        (_step, _items) = (step, step.Items);
-        Volatile.Write(ref _done, 0);
-        for (var thread = 0; thread < Threads; thread++) Volatile.Write(ref _claims[thread].Next, ((fork + 1) << 32) | (uint)Share(step.Items, thread));
+        var fork = _first + index;
+        for (var thread = Threads - 1; thread >= 0; thread--) Volatile.Write(ref _lines[thread].Claim, Numbered(fork, Share(step.Items, thread)));
         Interlocked.MemoryBarrier();
         foreach (var worker in _workers) worker.Wake();
         Take(0);
-        for (var start = Stopwatch.GetTimestamp(); Volatile.Read(ref _done) < step.Items;)
-            if (!Patient(start)) Sleep();
+        for (var start = Stopwatch.GetTimestamp(); Done(fork) < step.Items;)
+            if (!Patient(start)) Sleep(fork, step.Items);
         if (_fault is not { } fault) return;
         _fault = null;
         fault.Throw();
@@ -104,15 +119,30 @@ internal sealed unsafe class Team
     }
 
     // Until the last item is done; whoever does it sees the flag, or it was done before.
-    private void Sleep()
+    private void Sleep(int fork, int items)
     {
         lock (_joined)
         {
             Volatile.Write(ref _callerSleeps, true);
             Interlocked.MemoryBarrier();
-            while (Volatile.Read(ref _done) < _items) Monitor.Wait(_joined);
+            while (Done(fork) < items) Monitor.Wait(_joined);
             Volatile.Write(ref _callerSleeps, false);
         }
+    }
+
+    private const int Void = int.MaxValue;
+
+    private static long Numbered(int fork, int count) => ((long)fork << 32) | (uint)count;
+
+    private static int Fork(long numbered) => (int)(numbered >> 32);
+
+    // Items of a fork that are done.
+    private int Done(int fork)
+    {
+        var done = 0;
+        for (var thread = 0; thread < Threads; thread++)
+            if (Volatile.Read(ref _lines[thread].Done) is var numbered && Fork(numbered) == fork) done += (int)numbered;
+        return done;
     }
 
     // Where a thread's share of the items begins.
@@ -121,30 +151,35 @@ internal sealed unsafe class Team
     // Works on items of the current fork until none is left: those of its own share first, then what others have not come to.
     private void Take(int thread)
     {
+        var done = _lines[thread].Done;
         for (var passed = 0; passed < Threads;)
         {
             var share = (thread + passed) % Threads;
-            var claim = Volatile.Read(ref _claims[share].Next);
-            var (step, items, item) = (_step, _items, (int)claim);
-            if (item >= Share(items, share + 1))
+            var claim = Volatile.Read(ref _lines[share].Claim);
+            var (steps, index, item) = (_steps, Fork(claim) - _first, (int)claim);
+            if (item == Void || (uint)index >= (uint)steps.Count || steps[index] is var step && item >= Share(step.Items, share + 1))
             {
                 passed++;
                 continue;
             }
 
-            if (Interlocked.CompareExchange(ref _claims[share].Next, claim + 1, claim) != claim) continue;
+            if (Interlocked.CompareExchange(ref _lines[share].Claim, claim + 1, claim) != claim) continue;
             try
             {
-                step!.Work(item, Scratch(thread));
+                step.Work(item, Scratch(thread));
             }
             catch (Exception exception)
             {
                 _fault = ExceptionDispatchInfo.Capture(exception);
             }
 
-            if (Interlocked.Increment(ref _done) < items || !Volatile.Read(ref _callerSleeps)) continue;
-            lock (_joined) Monitor.Pulse(_joined);
+            done = (Fork(done) == Fork(claim) ? done : Numbered(Fork(claim), 0)) + 1;
         }
+
+        if (done == _lines[thread].Done) return;
+        Interlocked.Exchange(ref _lines[thread].Done, done);
+        if (!Volatile.Read(ref _callerSleeps)) return;
+        lock (_joined) Monitor.Pulse(_joined);
     }
 
     // Aligned to 64 bytes.
@@ -155,12 +190,15 @@ internal sealed unsafe class Team
         return (float*)((start + 63) & ~(nuint)63);
     }
 
-    // On a cache line of its own.
-    [StructLayout(LayoutKind.Explicit, Size = 128)]
-    private struct Claim
+    // What a thread and the others tell each other, each on a line of the cache of its own.
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct Lines
     {
         [FieldOffset(64)]
-        public long Next;
+        public long Claim;
+
+        [FieldOffset(192)]
+        public long Done;
     }
 
     private sealed class Worker
@@ -184,25 +222,25 @@ internal sealed unsafe class Team
 
         private void Live()
         {
-            long seen = 0;
+            var seen = 0;
             while (true)
             {
-                for (var start = Stopwatch.GetTimestamp(); Volatile.Read(ref _team._claims[_index].Next) >> 32 == seen;)
+                for (var start = Stopwatch.GetTimestamp(); Fork(Volatile.Read(ref _team._lines[_index].Claim)) == seen;)
                     if (!Patient(start)) Sleep(seen);
 
-                seen = Volatile.Read(ref _team._claims[_index].Next) >> 32;
+                seen = Fork(Volatile.Read(ref _team._lines[_index].Claim));
                 _team.Take(_index);
             }
         }
 
         // A fork that begins after the flag is up rings the bell, one that began before is seen; so none is slept through.
-        private void Sleep(long seen)
+        private void Sleep(int seen)
         {
             lock (_bell)
             {
                 Volatile.Write(ref _asleep, true);
                 Interlocked.MemoryBarrier();
-                while (Volatile.Read(ref _team._claims[_index].Next) >> 32 == seen) Monitor.Wait(_bell);
+                while (Fork(Volatile.Read(ref _team._lines[_index].Claim)) == seen) Monitor.Wait(_bell);
                 Volatile.Write(ref _asleep, false);
             }
         }
