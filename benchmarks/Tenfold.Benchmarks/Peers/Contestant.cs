@@ -8,6 +8,9 @@ internal abstract class Contestant : IDisposable
     /// <summary>What the last run gave.</summary>
     public abstract float[] Output { get; }
 
+    /// <summary>How it runs, where it has a choice.</summary>
+    public virtual string Remark => "";
+
     public abstract void Dispose();
 }
 

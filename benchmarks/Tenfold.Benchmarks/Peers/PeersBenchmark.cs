@@ -36,7 +36,7 @@ internal static class PeersBenchmark
                     foreach (var row in Rows(table, name => only.Length == 0 || only.Any(part => name.Contains(part, StringComparison.OrdinalIgnoreCase)), batch, threads, arguments, setting))
                     {
                         Console.WriteLine(row.ToText());
-                        results.Keep(row);
+                        if (row.Peers.Length > 0 || row.Remark.Length == 0) results.Keep(row); // with nobody beside it, it says nothing
                         foreach (var peer in row.Peers) (ratios.TryGetValue(peer.Name, out var list) ? list : ratios[peer.Name] = []).Add(peer.Ratio);
                     }
 
@@ -104,13 +104,13 @@ internal static class PeersBenchmark
         try
         {
             if (setting.Ort) Enter("ONNX Runtime", () => OnnxRuntime(model, x, threads));
-            if (setting.Torch) Enter("libtorch", () => new LibtorchContestant(model, x, threads));
+            if (setting.Torch) Enter("libtorch", () => LibtorchContestant.Faster(model, x, threads));
             engines[0].Engine.Run();
             var ours = engines[0].Engine.Output;
             var errors = engines.Skip(1).Select(one => Error(ours, one.Engine.Output)).ToArray();
             var times = Duel.Run([.. engines.Select(one => (Action)one.Engine.Run)], setting.Seconds);
             return new Row(table, name, model.Graph.Inputs[0].Shape.ToString(), threads, batch, model.Graph.Cost.Macs, Duel.Median(times[0]) * 1e3,
-                [.. engines.Skip(1).Select((one, i) => Peer.Of(one.Name, times[0], times[i + 1], errors[i]))], string.Join("; ", remarks));
+                [.. engines.Skip(1).Select((one, i) => Peer.Of(one.Name, times[0], times[i + 1], errors[i]) with { Remark = one.Engine.Remark })], string.Join("; ", remarks));
         }
         finally
         {

@@ -7,7 +7,7 @@ using System.Text.Json;
 namespace Tenfold.Benchmarks.Peers;
 
 /// <summary>The rows that were measured on this kind of machine: benchmarks/results/MACHINE.json, and MACHINE.md made of it.</summary>
-/// <remarks>A row measured again takes the place of the one before, so tables can be measured in pieces; each row knows its date and commit.</remarks>
+/// <remarks>A row measured again beside the same peers takes the place of the one before, so tables can be measured in pieces; each row knows its date and commit.</remarks>
 internal sealed class Results(bool dry)
 {
     private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
@@ -47,7 +47,7 @@ internal sealed class Results(bool dry)
         File.WriteAllText(text, ToMarkdown(rows));
         Console.WriteLine($"kept in {Path.GetRelativePath(Environment.CurrentDirectory, text)}");
 
-        static (string, string, string, int) Key(Row row) => (row.Table, row.Case, row.Input, row.Threads);
+        static (string, string, string, int, string) Key(Row row) => (row.Table, row.Case, row.Input, row.Threads, Beside(row));
     }
 
     private static string ToMarkdown(List<Row> rows)
@@ -56,10 +56,10 @@ internal sealed class Results(bool dry)
         text.AppendLine("# Tenfold beside its peers").AppendLine().AppendLine(Machine + ".").AppendLine();
         text.AppendLine("Medians of rounds in which the engines took turns in one process; a ratio is how many times as fast Tenfold was (tenth to nine tenths of the rounds); ");
         text.AppendLine("the error is the largest difference between the outputs, as a share of the largest. Written by `dotnet run --project benchmarks/Tenfold.Benchmarks -c Release -- peers`.");
-        foreach (var table in rows.GroupBy(row => (row.Table, row.Threads, row.Batch, Larger: Larger(row))).OrderBy(table => Array.IndexOf(s_order, table.Key.Table)).ThenBy(table => table.Key.Batch).ThenBy(table => table.Key.Larger).ThenBy(table => table.Key.Threads))
+        foreach (var table in rows.GroupBy(row => (row.Table, row.Threads, row.Batch, Larger: Larger(row), Beside: Beside(row))).OrderBy(table => Array.IndexOf(s_order, table.Key.Table)).ThenBy(table => table.Key.Batch).ThenBy(table => table.Key.Larger).ThenBy(table => table.Key.Threads).ThenByDescending(table => table.Key.Beside, StringComparer.Ordinal))
         {
             var peers = table.SelectMany(row => row.Peers).Select(peer => peer.Name).Distinct().ToArray();
-            text.AppendLine().AppendLine($"## {table.Key.Table}, {table.Key.Threads} {(table.Key.Threads == 1 ? "thread" : "threads")}{(table.Key.Batch > 0 ? $", batch {table.Key.Batch}" : "")}{(table.Key.Larger.Length > 0 ? $", {table.Key.Larger}" : "")}").AppendLine();
+            text.AppendLine().AppendLine($"## {table.Key.Table}, {table.Key.Threads} {(table.Key.Threads == 1 ? "thread" : "threads")}{(table.Key.Batch > 0 ? $", batch {table.Key.Batch}" : "")}{(table.Key.Larger.Length > 0 ? $", {table.Key.Larger}" : "")}{(table.Key.Beside.Length > 0 ? $", beside {table.Key.Beside}" : "")}").AppendLine();
             text.AppendLine($"| case | Tenfold ms | GFLOP/s |{string.Concat(peers.Select(peer => $" {peer} ms | ratio | error |"))} date | commit |");
             text.AppendLine($"|---|--:|--:|{string.Concat(peers.Select(_ => "--:|--:|--:|"))}---|---|");
             foreach (var row in table)
@@ -87,6 +87,9 @@ internal sealed class Results(bool dry)
     // Pictures of another size than the network's own make a table of their own.
     private static string Larger(Row row) =>
         row.Table == "networks" && Network.All.FirstOrDefault(network => network.Name == row.Case) is { } network && !row.Input.EndsWith(network.Input.ToString(), StringComparison.Ordinal) ? row.Input : "";
+
+    // Peers that were measured one after the other make tables of their own.
+    private static string Beside(Row row) => string.Join(" and ", row.Peers.Select(peer => peer.Name));
 
     private static string Git(string arguments)
     {
