@@ -32,9 +32,9 @@ internal static class ConvolutionChoice
     public static WeightGradientKernel WeightGradient(DenseShape shape, bool exact, int? forced)
     {
         if (forced is null && LaneMap.Of(shape) is { } map) return new LaneWeightGradient(shape, map);
-        if (exact || forced == 0 || !WinogradConvolution.Takes(shape)) return new DenseWeightGradient(shape);
-        var winograd = new WinogradWeightGradient(shape);
-        return forced > 0 || winograd.Cycles < (double)shape.Batch * shape.OutPlane.Area * 9 * shape.InPerGroup * shape.OutBlocks / 0.85 ? winograd : new DenseWeightGradient(shape);
+        if (exact || forced == 0 || !WinogradConvolution.Takes(shape)) return new DenseWeightGradient(shape, pairs: Simd.Pairs && !exact);
+        var winograd = new WinogradWeightGradient(shape, Simd.Pairs);
+        return forced > 0 || winograd.Cycles < (double)shape.Batch * shape.OutPlane.Area * 9 * shape.InPerGroup * shape.OutBlocks / 0.85 ? winograd : new DenseWeightGradient(shape, Simd.Pairs);
     }
 
     // The kernel that computes every product.

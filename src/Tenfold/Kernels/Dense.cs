@@ -90,6 +90,15 @@ internal unsafe struct DenseOuter
     public int DyRow;
     public int Rows;
     public int Pixels;
+
+    /// <summary>Of products in pairs (<see cref="OuterPairs"/>): what they are multiplied by when they are added to <see cref="Sum"/>.</summary>
+    public float Scale;
+
+    /// <summary>Of products in pairs: the largest sum of products of inputs for which they are exact enough.</summary>
+    public float Limit;
+
+    /// <summary>Floats from <see cref="X"/> to what will be read next, to be fetched into the first-level cache meanwhile.</summary>
+    public int Ahead;
 }
 
 /// <summary>Which of the generated micro-kernels this machine runs, and in what tiles.</summary>

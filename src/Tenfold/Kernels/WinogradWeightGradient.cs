@@ -19,10 +19,13 @@ internal sealed unsafe class WinogradWeightGradient : WeightGradientKernel
     private readonly int _chunks, _shares, _group;
     private readonly nint _xStep, _dyStep;
     private readonly long _perChunk;
+    private readonly bool _pairs;
 
     /// <param name="shape">Of the forward convolution; not transposed.</param>
-    public WinogradWeightGradient(DenseShape shape)
+    /// <param name="pairs">Whether products may come in pairs.</param>
+    public WinogradWeightGradient(DenseShape shape, bool pairs)
     {
+        _pairs = pairs;
         (_shape, _tiles) = (shape, new WinogradTiles(shape, M));
         _perChunk = (long)shape.OutBlocks * shape.InBlocks * Numbers * Dense.Block * Dense.Block;
         _chunks = (int)Math.Clamp(MostSums / _perChunk, 1, Math.Min(8, (_tiles.Count + 27) / 28));
@@ -33,7 +36,7 @@ internal sealed unsafe class WinogradWeightGradient : WeightGradientKernel
         _dyStep = (outBlocks * _group | 1) * Dense.Block;
         SumsSize = _chunks * _perChunk;
         Items = _chunks * _shares;
-        Scratch = Numbers * (_xStep + _dyStep) + 2L * Numbers * Dense.Block;
+        Scratch = Numbers * (_xStep + _dyStep) + Math.Max(2L * Numbers, _group) * Dense.Block;
         AddItems = shape.OutBlocks * shape.InBlocks;
     }
 
@@ -67,20 +70,43 @@ internal sealed unsafe class WinogradWeightGradient : WeightGradientKernel
             var count = Math.Min(_group, last - first);
             _tiles.Transform(first, count, from, to, x, (float*)v, _group, _xStep, rest);
             _tiles.TransformBack(first, count, begin, end, dy, (float*)d, _group, _dyStep, rest);
-            var outer = new DenseOuter { Rows = 1, Pixels = count };
-            for (var block = begin; block < end; block++)
+            for (var number = 0; number < Numbers; number++)
             {
-                var (low, high) = _shape.Reads(block * Dense.Block, (block + 1) * Dense.Block);
-                for (var c = low; c < high; c += Dense.Block)
-                    for (var number = 0; number < Numbers; number++)
-                        for (var lane = 0; lane < Math.Min(Dense.Block, high - c); lane += Dense.MaxChannels)
-                        {
-                            outer.X = (float*)v + number * _xStep + c / Dense.Block * _group * Dense.Block + lane;
-                            outer.Dy = (float*)d + number * _dyStep + (block - begin) * _group * Dense.Block;
-                            outer.Sum = sums + block * perBlock + ((c / Dense.Block * Numbers + number) * Dense.Block + lane) * Dense.Block;
-                            Dense.Outer(ref outer, Math.Min(Dense.MaxChannels, Math.Min(Dense.Block, high - c) - lane));
-                        }
+                float* vs = (float*)v + number * _xStep, ds = (float*)d + number * _dyStep;
+                var square = _pairs ? OuterPairs.MeanSquare(new DenseOuter { X = vs + from * _group * Dense.Block, Rows = 1, Pixels = count }, Math.Min(to, _shape.In / Dense.Block) - from, _group * Dense.Block) : 0;
+                for (var block = begin; block < end; block++, ds += _group * Dense.Block) Outer(block, number, count, vs, ds, square, sums + block * perBlock, rest);
             }
+        }
+    }
+
+    // One of the numbers of some tiles, for one block of output channels.
+    private void Outer(int outBlock, int number, int count, float* v, float* d, double square, float* sums, float* scaled)
+    {
+        var outer = new DenseOuter { Rows = 1, Pixels = count };
+        var scale = 0f;
+        if (square > 0)
+        {
+            var lanes = Math.Min(Dense.Block, _shape.Out - outBlock * Dense.Block);
+            scale = OuterPairs.Scale(square, OuterPairs.Squares(d, count, lanes) / ((double)count * lanes));
+            if (scale != 0) OuterPairs.Copy(d, count, scale, scaled);
+            (outer.Scale, outer.Limit) = (1 / scale, OuterPairs.Limit(square, count));
+        }
+
+        var (low, high) = _shape.Reads(outBlock * Dense.Block, (outBlock + 1) * Dense.Block);
+        for (var c = low; c < high; c += Dense.Block)
+        {
+            var channels = Math.Min(Dense.Block, high - c);
+            outer.X = v + c / Dense.Block * _group * Dense.Block;
+            outer.Sum = sums + (c / Dense.Block * Numbers + number) * Dense.Block * Dense.Block;
+            if (scale != 0 && channels == OuterPairs.Channels)
+            {
+                outer.Dy = scaled;
+                if (OuterPairs.Add(outer)) continue;
+            }
+
+            outer.Dy = d;
+            for (var lane = 0; lane < channels; lane += Dense.MaxChannels, outer.X += Dense.MaxChannels, outer.Sum += Dense.MaxChannels * Dense.Block)
+                Dense.Outer(ref outer, Math.Min(Dense.MaxChannels, channels - lane));
         }
     }
 
