@@ -3,7 +3,8 @@ using System.Globalization;
 using Tenfold;
 
 // One convolution, by every way to compute it: microseconds, GFLOP/s of its own multiply-adds, and the share of the measured FMA peak.
-//   conv [--in 64] [--out 64] [--plane 56] [--kernel 3] [--stride 1] [--dilation 1] [--groups 1] [--batch 1] [--threads 1] [--way chosen|direct|2|4|6|all]
+//   conv [--in 64] [--out 64] [--plane 56] [--kernel 3] [--stride 1] [--dilation 1] [--groups 1] [--batch 1] [--threads 1] [--way chosen|blocks|exact|direct|2|4|6|all]
+// (blocks: as chosen between maps in blocks, as within a network; exact: so without Winograd)
 // A list with commas in --in, --out, --plane, --kernel and --stride stands for several convolutions, side by side.
 // With --network NAME [--input 224]: every step of that network instead.
 internal static class ConvolutionBenchmark
@@ -70,8 +71,13 @@ internal static class ConvolutionBenchmark
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{total * 1e3:f2} ms, {2 * graph.Cost.Macs / total / 1e9:f0} GFLOP/s, convolutions alone {steps.Where(row => macs.GetValueOrDefault(row.Step.Name) > 0 && !row.Step.Kernel.StartsWith("to ", StringComparison.Ordinal)).Sum(row => row.Seconds) * 1e3:f2} ms; compiled in {made * 1e3:f0} ms ({work * 1e3:f0} ms of processor time), {plan.Bytes >> 20} MB"));
     }
 
-    private static RunOptions Options(string way) => way == "chosen" ? new RunOptions() : new RunOptions
+    private static RunOptions Options(string way) => way switch
     {
-        Algorithms = new Dictionary<string, ConvolutionAlgorithm> { ["*"] = way == "direct" ? ConvolutionAlgorithm.Direct : (ConvolutionAlgorithm)int.Parse(way, CultureInfo.InvariantCulture) },
+        "chosen" => new RunOptions(),
+        "blocks" or "exact" => new RunOptions { Exact = way == "exact", Algorithms = Forced("no convolution", ConvolutionAlgorithm.Direct) }, // any algorithm that is asked for keeps maps in blocks
+        "direct" => new RunOptions { Algorithms = Forced("*", ConvolutionAlgorithm.Direct) },
+        _ => new RunOptions { Algorithms = Forced("*", (ConvolutionAlgorithm)int.Parse(way, CultureInfo.InvariantCulture)) },
     };
+
+    private static Dictionary<string, ConvolutionAlgorithm> Forced(string name, ConvolutionAlgorithm algorithm) => new() { [name] = algorithm };
 }

@@ -14,6 +14,7 @@ internal static class KernelClass
         code.AppendLine("using System.Numerics;");
         code.AppendLine("using System.Runtime.CompilerServices;");
         code.AppendLine("using System.Runtime.Intrinsics;");
+        code.AppendLine("using System.Runtime.Intrinsics.X86;");
         code.AppendLine("namespace Tenfold.Kernels;");
         code.AppendLine($"/// <summary>{summary}</summary>");
         code.AppendLine($"internal static unsafe class {name}");

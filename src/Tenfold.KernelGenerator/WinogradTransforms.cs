@@ -17,6 +17,9 @@ public sealed class WinogradTransforms : IIncrementalGenerator
 {
     private static readonly double[][] s_points = { new[] { 1.0 }, new[] { 0.625, 1.5 }, new[] { 0.5, 1.0, 1.5 } };
 
+    /// <summary>The points of F(4, 3).</summary>
+    internal static double[] Four => s_points[1];
+
     private static readonly (string Name, string Vector, int Lanes)[] s_widths = { ("Winograd512", "Vector512", 16), ("Winograd256", "Vector256", 8), ("Winograd128", "Vector128", 4) };
 
     public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
@@ -63,8 +66,8 @@ public sealed class WinogradTransforms : IIncrementalGenerator
     {
         var size = 2 * points.Length + 2;
         var (first, second, constants) = (new StringBuilder(), new StringBuilder(), new Constants(vector));
-        InputPass(first, vector, constants, points, i => $"x + {i} * row", i => $"t + {i * size * lanes}");
-        InputPass(second, vector, constants, points, i => $"t + {i * lanes}", i => $"v + {i} * step");
+        InputPass(first, vector, constants, points, i => $"{vector}.Load(x + {i} * row)", i => $"t + {i * size * lanes}");
+        InputPass(second, vector, constants, points, i => $"{vector}.Load(t + {i * lanes})", i => $"v + {i} * step");
         TwoPasses(code, $"Input{size - 2}", lanes, size, size, constants, first, second);
     }
 
@@ -134,10 +137,10 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         }
     }
 
-    private static void InputPass(StringBuilder code, string vector, Constants constants, double[] points, System.Func<int, string> load, System.Func<int, string> store)
+    internal static void InputPass(StringBuilder code, string vector, Constants constants, double[] points, System.Func<int, string> load, System.Func<int, string> store)
     {
         var (n, size) = (points.Length, 2 * points.Length + 2);
-        for (var i = 0; i < size; i++) code.AppendLine($"                var d{i} = {vector}.Load({load(i)});");
+        for (var i = 0; i < size; i++) code.AppendLine($"                var d{i} = {load(i)};");
         var all = Product(points.Select(p => p * p)); // (s - p^2) over all pairs, s = x^2
         code.AppendLine($"                ({Sum(0, all)}).Store({store(0)});");
         for (var j = 0; j < n; j++)
@@ -214,7 +217,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         code.AppendLine("    }");
     }
 
-    private static void OutputPass(StringBuilder code, string vector, Constants constants, double[] points, System.Func<int, string> load)
+    internal static void OutputPass(StringBuilder code, string vector, Constants constants, double[] points, System.Func<int, string> load)
     {
         var (n, m) = (points.Length, 2 * points.Length);
         for (var j = 0; j < n; j++)
@@ -261,7 +264,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
     private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 
     // Vectors of one number each, declared where the method begins.
-    private sealed class Constants
+    internal sealed class Constants
     {
         private readonly string _vector;
         private readonly System.Collections.Generic.List<double> _values = new();

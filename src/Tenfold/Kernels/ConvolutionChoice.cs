@@ -15,6 +15,8 @@ internal static class ConvolutionChoice
     /// <returns>The kernel, and why.</returns>
     public static (ConvolutionKernel Kernel, string Reason) Of(DenseShape shape, bool exact, int? forced, bool constant = true)
     {
+        if (forced is null && !exact && shape.InPerGroup < Dense.Block && GroupWinogradConvolution.Takes(shape)) return (new GroupWinogradConvolution(shape), "");
+        if (forced is null && GroupConvolution.Takes(shape)) return (new GroupConvolution(shape), "");
         if (forced is null && LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map), "");
         if (forced is { } m) return (m > 0 && WinogradConvolution.Takes(shape) ? new WinogradConvolution(shape, m) : Every(shape), "as asked");
         if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape)) return (Every(shape), "");
@@ -22,6 +24,7 @@ internal static class ConvolutionChoice
         var (best, cycles) = (0, direct);
         foreach (var size in constant && shape.OutPlane.Area >= Large ? (ReadOnlySpan<int>)[2, 4, 6] : [2, 4])
             if (Winograd(shape, size) is var other && other < cycles) (best, cycles) = (size, other);
+        if (GroupWinogradConvolution.Takes(shape) && GroupRows(shape) is var rows && rows + Fetch(shape, 18) < cycles + Fetch(shape, best == 0 ? 9 : (best + 2) * (best + 2))) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
         return best == 0
             ? (Every(shape), "Winograd would not pay")
             : (new WinogradConvolution(shape, best), $"{cycles / direct:p0} of the direct kernel's cycles");
@@ -48,9 +51,17 @@ internal static class ConvolutionChoice
         var kernel = new WinogradConvolution(shape, m);
         double area = (m + 2) * (m + 2), transforms = area / 36;
         var products = kernel.Tiles * area * shape.InPerGroup * shape.OutBlocks / 0.9;
-        return products + kernel.Tiles * transforms * (kernel.Shares * shape.InBlocks * TransformIn + shape.OutBlocks * TransformOut)
+        var shares = shape.Groups == 1 ? kernel.Shares : 1; // groups share no input
+        return products + kernel.Tiles * transforms * (shares * shape.InBlocks * TransformIn + shape.OutBlocks * TransformOut)
             + Stream(area * shape.InPerGroup * shape.OutBlocks * 64, kernel.Groups);
     }
+
+    // Groups of a block: 18 numbers of a row of the kernel for each tile of four pixels, and both transforms.
+    private static double GroupRows(DenseShape shape) =>
+        new GroupWinogradConvolution(shape).Tiles * shape.OutBlocks * (18 * shape.InPerGroup / 0.92 + 50) + Stream(18.0 * shape.InPerGroup * shape.OutBlocks * 64, 1);
+
+    // What it takes to bring the weights from memory, which a network's other layers have driven out of the caches: of few tiles in groups as long as the arithmetic.
+    private static double Fetch(DenseShape shape, int numbers) => 64.0 * numbers * shape.InPerGroup * shape.OutBlocks / FromMemory;
 
     // What reading the weights so many times adds: half of it hides behind the arithmetic.
     private static double Stream(double bytes, int times) => bytes < SecondLevel ? 0 : 0.5 * bytes * times / (bytes < ThirdLevel ? FromThird : FromMemory);

@@ -1,0 +1,108 @@
+using Tenfold.Kernels;
+using Xunit;
+
+namespace Tenfold.Tests;
+
+public class GroupTests
+{
+    private static readonly (string Name, Func<Node, Node> Build, Shape X)[] s_cases =
+    [
+        ("one pixel", x => x.Conv(16, 3, groups: 4), [1, 16, 1, 1]),
+        ("a row", x => x.Conv(8, 3, groups: 4), [2, 8, 1, 9]),
+        ("a column, groups of 8", x => x.Conv(24, 3, groups: 3), [2, 24, 9, 1]),
+        ("two rows", x => x.Conv(16, 3, groups: 4, bias: false), [1, 16, 2, 3]),
+        ("exactly a tile, no padding", x => x.Conv(16, 3, pad: 0, groups: 8), [1, 16, 3, 6]),
+        ("groups of 2, odd sizes, blocks that are not full", x => x.Conv(22, 3, groups: 11), [3, 22, 13, 7]),
+        ("groups of 4, strips", x => x.Conv(20, 3, groups: 5).Relu(), [2, 20, 41, 18]),
+        ("groups of 8, wide, uneven padding", x => x.Conv(40, 3, pad: new Padding(2, 0, 1, 3), groups: 5), [1, 40, 5, 6]),
+        ("groups of 16", x => x.Conv(48, 3, groups: 3), [2, 48, 7, 9]),
+        ("dilation 2", x => x.Conv(24, 3, dilation: 2, groups: 6), [2, 24, 11, 12]),
+        ("dilation (1, 3), odd padding, groups of 8", x => x.Conv(16, 3, dilation: (1, 3), pad: (1, 2), groups: 2), [1, 16, 6, 13]),
+        ("dilation of a small map, groups of 8", x => x.Conv(32, 3, dilation: 4, groups: 4), [1, 32, 3, 5]),
+        ("a skip and bounds around it", x => (x.Conv(20, 3, groups: 5).Relu6() + x).Relu(), [2, 20, 9, 7]),
+        ("an activation that is no bound", x => (x.Conv(32, 3, groups: 2) + x).Silu(), [2, 32, 9, 7]),
+        ("with a norm", x => x.ConvBn(24, 3, groups: 6).Relu(), [1, 24, 9, 10]),
+        ("transposed", x => x.ConvTranspose(8, 3, pad: 0, groups: 2), [2, 8, 6, 7]),
+        ("transposed, groups of 16 with a norm", x => x.ConvTranspose(32, 3, pad: 1, groups: 2).BatchNorm(), [1, 32, 5, 6]),
+        ("stride 2, groups of 2", x => x.Conv(18, 3, stride: 2, groups: 9), [2, 18, 7, 6]),
+        ("stride 2, groups of 4 in strips", x => x.Conv(20, 3, stride: 2, groups: 5).Relu(), [1, 20, 67, 33]),
+        ("stride 2, groups of 8, a skip", x => (x.Conv(40, 3, stride: 2, groups: 5).Relu() + x.AvgPool(2, 2)).Silu(), [2, 40, 8, 10]),
+        ("stride 2, one pixel", x => x.Conv(8, 3, stride: 2, groups: 2), [1, 8, 2, 1]),
+        ("stride 2, uneven padding", x => x.Conv(8, 3, stride: 2, pad: new Padding(0, 2, 1, 0), groups: 2), [1, 8, 9, 12]),
+    ];
+
+    public static TheoryData<string, bool> Cases
+    {
+        get
+        {
+            var data = new TheoryData<string, bool>();
+            foreach (var (name, _, _) in s_cases)
+                foreach (var exact in new[] { false, true }) data.Add(name, exact);
+            return data;
+        }
+    }
+
+    // Between blocks of channels, whatever a single operation would be computed in; the network and its gradients, weights packed once and at every step.
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Groups_give_the_convolution_and_its_gradients(string name, bool exact)
+    {
+        var (_, build, shape) = s_cases.Single(@case => @case.Name == name);
+        var x = new Input(shape).Apply([], "x");
+        var y = build(x);
+        var r = new Input(y.Shape).Apply([], "r");
+        var graph = new Graph("forward and back", [y, .. (y * r).Gradient([x, .. new Graph("forward", y).Parameters.Values.Where(node => node.Op is Parameter { Trained: true })]).OfType<Node>()]);
+        foreach (var tested in new[] { graph, new Graph("forward", y) })
+        {
+            var random = new Philox(5);
+            var weights = new Weights();
+            foreach (var (parameter, node) in tested.Parameters)
+            {
+                var tensor = weights[parameter] = new Tensor(node.Shape);
+                var positive = ((Parameter)node.Op).Role == "running_var";
+                for (var i = 0; i < tensor.Span.Length; i++) tensor.Span[i] = positive ? 0.5f + (float)random.Uniform((ulong)i) : (float)random.Normal((ulong)i);
+            }
+
+            Tensor[] inputs = [.. tested.Inputs.Select(input => new Tensor(input.Shape))];
+            foreach (var input in inputs)
+                for (var i = 0; i < input.Span.Length; i++) input.Span[i] = (float)random.Normal((ulong)(i + input.Span.Length));
+            var expected = Reference.Run(tested, weights.ToDictionary(pair => pair.Key, pair => Values<double>.From(pair.Value)), [.. inputs.Select(Values<double>.From)]);
+
+            // An algorithm for a convolution that is not there keeps all maps in blocks.
+            var options = new RunOptions { Exact = exact, Algorithms = new Dictionary<string, ConvolutionAlgorithm> { ["another"] = ConvolutionAlgorithm.Direct } };
+            foreach (var frozen in new[] { true, false })
+            {
+                var one = Run(1);
+                var two = Run(2);
+                for (var i = 0; i < one.Length; i++)
+                {
+                    Check.Close(expected[i].Data, Array.ConvertAll(one[i], value => (double)value), 1e-5, $"{name}: output {i}");
+                    Assert.True(one[i].AsSpan().SequenceEqual(two[i]), "one thread and two differ");
+                }
+
+                float[][] Run(int threads)
+                {
+                    var plan = new Plan(tested, weights, Team.Of(threads), frozen, options);
+                    Assert.True(exact || name.Contains("stride 2") || plan.Steps.Any(step => step.Kernel.StartsWith("groups, Winograd", StringComparison.Ordinal)));
+                    for (var i = 0; i < inputs.Length; i++) inputs[i].Span.CopyTo(plan.Input(i));
+                    plan.Run();
+                    return [.. Enumerable.Range(0, tested.Outputs.Count).Select(i => plan.Output(i).ToArray())];
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(4, 1, false, typeof(GroupWinogradConvolution))]
+    [InlineData(16, 1, false, typeof(GroupWinogradConvolution))]
+    [InlineData(32, 1, false, typeof(WinogradConvolution))]
+    [InlineData(4, 1, true, typeof(GroupConvolution))]
+    [InlineData(8, 2, false, typeof(GroupConvolution))]
+    [InlineData(16, 2, false, typeof(DenseConvolution))]
+    [InlineData(1, 1, false, typeof(LaneConvolution))]
+    public void Which_kernel_is_taken_follows_from_the_group(int group, int stride, bool exact, Type expected)
+    {
+        var shape = new DenseShape(1, 512, 512, 14, 14 / stride, 3, stride, 1, 1, 512 / group, Transposed: false);
+        Assert.IsType(expected, ConvolutionChoice.Of(shape, exact, forced: null).Kernel);
+    }
+}
