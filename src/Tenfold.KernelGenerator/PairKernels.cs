@@ -1,4 +1,3 @@
-using System.Linq;
 using System.Text;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Text;
@@ -36,7 +35,8 @@ public sealed class PairKernels : IIncrementalGenerator
         code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
         code.AppendLine("    public static bool Outer(in DenseOuter t)");
         code.AppendLine("    {");
-        foreach (var name in Enumerable.Range(0, Channels).Select(c => $"a{c}").Concat(new[] { "xs0", "xs1", "ds" })) code.AppendLine($"        var {name} = {Vector}<float>.Zero;");
+        for (var c = 0; c < Channels; c++) code.AppendLine($"        var a{c} = {Vector}<float>.Zero;");
+        code.AppendLine($"        var (xs0, xs1, ds) = ({Vector}<float>.Zero, {Vector}<float>.Zero, {Vector}<float>.Zero);");
         code.AppendLine("        var xRow = t.X;");
         code.AppendLine("        var ahead = (nint)t.Ahead;");
         code.AppendLine("        var dyRow = t.Dy;");

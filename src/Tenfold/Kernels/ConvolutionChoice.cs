@@ -35,9 +35,10 @@ internal static class ConvolutionChoice
     public static WeightGradientKernel WeightGradient(DenseShape shape, bool exact, int? forced)
     {
         if (forced is null && LaneMap.Of(shape) is { } map) return new LaneWeightGradient(shape, map);
-        if (exact || forced == 0 || !WinogradConvolution.Takes(shape)) return new DenseWeightGradient(shape, pairs: Simd.Pairs && !exact);
+        var direct = new DenseWeightGradient(shape, pairs: Simd.Pairs && !exact);
+        if (exact || forced == 0 || !WinogradConvolution.Takes(shape)) return direct;
         var winograd = new WinogradWeightGradient(shape, Simd.Pairs);
-        return forced > 0 || winograd.Cycles < (double)shape.Batch * shape.OutPlane.Area * 9 * shape.InPerGroup * shape.OutBlocks / 0.85 ? winograd : new DenseWeightGradient(shape, Simd.Pairs);
+        return forced > 0 || winograd.Cycles < direct.Cycles ? winograd : direct;
     }
 
     // The kernel that computes every product.

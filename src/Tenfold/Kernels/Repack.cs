@@ -43,8 +43,11 @@ internal static unsafe class Repack
     }
 
     /// <summary>One block of channels of one sample, from lanes to planes.</summary>
+    public static void ToPlanes(float* block, int channels, int pixels, float* planes) => ToPlanes(block, channels, pixels, planes, pixels);
+
+    /// <param name="plane">Floats from one plane to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void ToPlanes(float* block, int channels, int pixels, float* planes)
+    public static void ToPlanes(float* block, int channels, int pixels, float* planes, long plane)
     {
         var real = Math.Min(channels, Dense.Block);
         var p = 0;
@@ -54,15 +57,15 @@ internal static unsafe class Repack
                 var from = block + (long)p * 16 + c;
                 var (a, b, d, e) = (Vector128.Load(from), Vector128.Load(from + 16), Vector128.Load(from + 32), Vector128.Load(from + 48));
                 Transpose(ref a, ref b, ref d, ref e);
-                var to = planes + (long)c * pixels + p;
+                var to = planes + c * plane + p;
                 a.Store(to);
-                if (c + 1 < real) b.Store(to + pixels);
-                if (c + 2 < real) d.Store(to + 2L * pixels);
-                if (c + 3 < real) e.Store(to + 3L * pixels);
+                if (c + 1 < real) b.Store(to + plane);
+                if (c + 2 < real) d.Store(to + 2 * plane);
+                if (c + 3 < real) e.Store(to + 3 * plane);
             }
 
         for (; p < pixels; p++)
-            for (var c = 0; c < real; c++) planes[(long)c * pixels + p] = block[(long)p * 16 + c];
+            for (var c = 0; c < real; c++) planes[c * plane + p] = block[(long)p * 16 + c];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

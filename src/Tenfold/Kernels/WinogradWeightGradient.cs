@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Tenfold.Kernels;
 
@@ -51,8 +52,8 @@ internal sealed unsafe class WinogradWeightGradient : WeightGradientKernel
     public override int AddItems { get; }
 
     /// <summary>Cycles of one core, in which a multiply-add of 16 lanes is 1.</summary>
-    public double Cycles => _tiles.Count * (Numbers * 1.2 * _shape.InPerGroup * _shape.OutBlocks + 300.0 * _shares * _shape.InBlocks + 260.0 * _shape.OutBlocks)
-        + 8.0 * Numbers * Dense.Block * _shape.InBlocks * _shape.OutBlocks * (_chunks + 4);
+    public double Cycles => _tiles.Count * (Numbers * (_pairs ? 0.9 : 1.2) * _shape.InPerGroup * _shape.OutBlocks + 300.0 * _shares * _shape.InBlocks + 260.0 * _shape.OutBlocks)
+        + 9.0 * Numbers * Dense.Block * _shape.InBlocks * _shape.OutBlocks * (_chunks + 4);
 
     public override void Run(int item, float* x, float* dy, float* sums, float* scratch)
     {
@@ -113,41 +114,28 @@ internal sealed unsafe class WinogradWeightGradient : WeightGradientKernel
     /// <summary>Adds the chunks up and takes the sums back: dk = G' S G, one output block by one input block.</summary>
     public override void Add(int item, float* sums, float* dk)
     {
+        const int Slab = Dense.Block * Dense.Block; // [16 inputs][16 outputs] of one number
         var (outBlock, inBlock) = Math.DivRem(item, _shape.InBlocks);
         if (_shape.Weight(outBlock * Dense.Block, inBlock * Dense.Block) < 0) return; // of two groups
-        sums += (long)item * Numbers * Dense.Block * Dense.Block;
-        float* total = stackalloc float[Numbers * Dense.Block], half = stackalloc float[3 * Size * Dense.Block], taps = stackalloc float[9 * Dense.Block];
-        for (var c = 0; c < Math.Min(Dense.Block, _shape.In - inBlock * Dense.Block); c++)
-        {
-            for (var number = 0; number < Numbers; number++)
-                for (var o = 0; o < Dense.Block; o += Vector<float>.Count)
-                {
-                    var from = sums + (number * Dense.Block + c) * Dense.Block + o;
-                    var sum = Vector.Load(from);
-                    for (var chunk = 1; chunk < _chunks; chunk++) sum += Vector.Load(from + chunk * _perChunk);
-                    sum.Store(total + number * Dense.Block + o);
-                }
-
-            for (var j = 0; j < Size; j++)
-                for (var i = 0; i < 3; i++) Combine(i, total + j * Dense.Block, Size * Dense.Block, half + (i * Size + j) * Dense.Block);
-            for (var i = 0; i < 3; i++)
-                for (var j = 0; j < 3; j++) Combine(j, half + i * Size * Dense.Block, Dense.Block, taps + (i * 3 + j) * Dense.Block);
-            for (var o = 0; o < Math.Min(Dense.Block, _shape.Out - outBlock * Dense.Block); o++)
-            {
-                var at = _shape.Weight(outBlock * Dense.Block + o, inBlock * Dense.Block + c);
-                for (var tap = 0; tap < 9; tap++) dk[at + tap] = taps[tap * Dense.Block + o];
-            }
-        }
+        sums += (long)item * Numbers * Slab;
+        AddChunks(sums, Numbers * Slab, _chunks, _perChunk);
+        float* half = stackalloc float[3 * Size * Slab], taps = stackalloc float[9 * Slab];
+        for (var j = 0; j < Size; j++)
+            for (var i = 0; i < 3; i++) Combine(i, sums + j * Slab, Size * Slab, half + (i * Size + j) * Slab);
+        for (var i = 0; i < 3; i++)
+            for (var j = 0; j < 3; j++) Combine(j, half + i * Size * Slab, Slab, taps + (i * 3 + j) * Slab);
+        Store(_shape, outBlock, inBlock, taps, dk);
     }
 
-    // to = column i of G times six rows
-    private void Combine(int i, float* rows, int step, float* to)
+    // to = column i of G times six slabs
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Combine(int i, float* from, int step, float* to)
     {
-        for (var o = 0; o < Dense.Block; o += Vector<float>.Count)
-        {
-            var sum = Vector.Load(rows + o) * (float)_kernel[0, i];
-            for (var k = 1; k < Size; k++) sum += Vector.Load(rows + k * step + o) * (float)_kernel[k, i];
-            sum.Store(to + o);
-        }
+        var (g0, g1, g2, g3, g4, g5) = (Of(0), Of(1), Of(2), Of(3), Of(4), Of(5));
+        for (var end = from + Dense.Block * Dense.Block; from < end; from += Vector<float>.Count, to += Vector<float>.Count)
+            ((Vector.Load(from) * g0 + Vector.Load(from + step) * g1 + Vector.Load(from + 2 * step) * g2)
+                + (Vector.Load(from + 3 * step) * g3 + Vector.Load(from + 4 * step) * g4 + Vector.Load(from + 5 * step) * g5)).Store(to);
+
+        Vector<float> Of(int k) => new((float)_kernel[k, i]);
     }
 }
