@@ -22,6 +22,7 @@ internal sealed class BenchCommand : ToolCommand
         Add(_profile);
         Add(Compiled.Exact);
         Add(Compiled.Force);
+        Add(Compiled.Without);
     }
 
     public override string[] Examples => ["tenfold bench resnet50", "tenfold bench mobilenet_v2 --threads 1 --profile", "tenfold bench model.safetensors --batch 8 --seconds 10 --json"];
@@ -113,9 +114,19 @@ internal static class Compiled
         DefaultValueFactory = _ => [],
     };
 
+    public static Option<string[]> Without { get; } = new("--without")
+    {
+        Description = $"Leave out a rewrite of the graph: {string.Join(", ", Rewrites)}",
+        HelpName = "PASS",
+        AllowMultipleArgumentsPerToken = true,
+        DefaultValueFactory = _ => [],
+    };
+
+    private static IEnumerable<string> Rewrites => Enum.GetNames<CompilerPasses>().Skip(1).Select(name => name.ToLowerInvariant());
+
     private static IEnumerable<string> Ways => Enum.GetNames<ConvolutionAlgorithm>().Select(name => name.ToLowerInvariant());
 
-    /// <exception cref="UsageException">An unknown way.</exception>
+    /// <exception cref="UsageException">An unknown way or rewrite.</exception>
     public static RunOptions Options(ParseResult given, int threads)
     {
         var algorithms = new Dictionary<string, ConvolutionAlgorithm>();
@@ -128,7 +139,13 @@ internal static class Compiled
                 : throw new UsageException($"--force {choice}: there is no way {way}; the ways are {string.Join(", ", Ways)}");
         }
 
-        return new RunOptions { Threads = threads, Exact = given.GetValue(Exact), Algorithms = algorithms };
+        var without = CompilerPasses.None;
+        foreach (var pass in given.GetValue(Without) ?? [])
+            without |= Rewrites.Contains(pass.ToLowerInvariant())
+                ? Enum.Parse<CompilerPasses>(pass, ignoreCase: true)
+                : throw new UsageException($"--without {pass}: there is no such rewrite; the rewrites are {string.Join(", ", Rewrites)}");
+
+        return new RunOptions { Threads = threads, Exact = given.GetValue(Exact), Algorithms = algorithms, Without = without };
     }
 }
 

@@ -23,6 +23,7 @@ internal sealed class RunCommand : ToolCommand
         Add(_threads);
         Add(Compiled.Exact);
         Add(Compiled.Force);
+        Add(Compiled.Without);
         Add(_seed);
     }
 

@@ -18,8 +18,12 @@ internal static class ConvolutionChoice
         if (forced is null && !exact && shape.InPerGroup < Dense.Block && GroupWinogradConvolution.Takes(shape)) return (new GroupWinogradConvolution(shape), "");
         if (forced is null && GroupConvolution.Takes(shape)) return (new GroupConvolution(shape), "");
         if (forced is null && LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map), "");
-        if (forced is { } m) return (m > 0 && WinogradConvolution.Takes(shape) ? new WinogradConvolution(shape, m) : Every(shape), "as asked");
-        if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape)) return (Every(shape), "");
+        if (forced is { } m)
+            return m == 0 || WinogradConvolution.Takes(shape)
+                ? (m > 0 ? new WinogradConvolution(shape, m) : Every(shape), "as asked")
+                : (Every(shape), "Winograd, which was asked for, takes 3x3 of stride 1 alone");
+        if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape))
+            return (Every(shape), exact ? "every product, as asked" : shape.Pointwise || shape.In <= 4 ? "" : "Winograd takes 3x3 of stride 1 alone");
         var direct = Direct(shape);
         var (best, cycles) = (0, direct);
         foreach (var size in constant && shape.OutPlane.Area >= Large ? (ReadOnlySpan<int>)[2, 4, 6] : [2, 4])

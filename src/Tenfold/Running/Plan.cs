@@ -26,7 +26,7 @@ internal sealed partial class Plan
     /// False for training: <see cref="Parameter"/> may be written between runs.</param>
     public Plan(Graph graph, Weights weights, Team team, bool frozen, RunOptions? options = null, Constants? shared = null)
     {
-        Graph = graph = Passes.All(graph, frozen);
+        Graph = graph = Passes.All(graph, frozen, options?.Without ?? CompilerPasses.None);
         (_weights, _team, _options, _shared) = (weights, team, options ?? new RunOptions(), shared ?? new Constants());
         _users = graph.Users();
         _constants = frozen ? graph.Constants() : [];
@@ -112,11 +112,13 @@ internal sealed partial class Plan
         return [.. _steps.Select((step, i) => (step, times.Select(of => of[i]).Order().ElementAt(runs / 2) / (double)Stopwatch.Frequency))];
     }
 
-    /// <summary>The steps, a line each.</summary>
-    public string Explain()
+    /// <summary>The passes and the steps, a line each.</summary>
+    public string Explain(IReadOnlyList<(CompilerPasses Pass, string Did)> passes)
     {
         var text = new StringBuilder();
-        text.AppendLine($"{Graph.Name}: {_steps.Count} steps, {Bytes / 1024.0 / 1024.0:f1} MB for values and weights, {_team.Threads} threads, {Kernels.Simd.Width}-bit kernels");
+        text.AppendLine($"{Graph.Name}: {_steps.Count} steps, {Bytes / 1024.0 / 1024.0:f1} MB for values and weights, {_team.Threads} {(_team.Threads == 1 ? "thread" : "threads")}, {Kernels.Simd.Width}-bit kernels");
+        foreach (var (pass, did) in passes) text.AppendLine($"  {pass,-14}  {did}");
+        text.AppendLine();
         var width = Math.Min(60, _steps.Count == 0 ? 0 : _steps.Max(step => step.Name.Length));
         foreach (var step in _steps) text.AppendLine($"  {step.Name.PadRight(width)}  {step.Kernel}");
         return text.ToString();

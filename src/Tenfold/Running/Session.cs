@@ -15,6 +15,9 @@ public sealed record RunOptions
     /// <summary>How a convolution is computed, by the name of its layer; a step that <see cref="Session"/> computes otherwise when it is not named here.
     /// The name <c>*</c> stands for all others.</summary>
     public IReadOnlyDictionary<string, ConvolutionAlgorithm> Algorithms { get; init; } = new Dictionary<string, ConvolutionAlgorithm>();
+
+    /// <summary>Rewrites of the graph that are left out; the results differ by rounding alone.</summary>
+    public CompilerPasses Without { get; init; }
 }
 
 /// <summary>Ways to compute a convolution. Winograd's apply to kernels of 3x3 and stride 1; all else is computed directly whatever is asked.</summary>
@@ -89,11 +92,16 @@ public sealed class Session
         lock (_lock) return [.. PlanFor(inputs.IsEmpty ? Own : inputs).Steps.Select(Public)];
     }
 
-    /// <summary>The compiled steps in words, a line each, with the reason for each choice.</summary>
+    /// <summary>What each rewrite of the graph did, in words, in their order.</summary>
+    /// <param name="inputs">The input shapes; the graph's own by default.</param>
+    public IReadOnlyList<(CompilerPasses Pass, string Did)> Passes(params ReadOnlySpan<Shape> inputs) =>
+        Tenfold.Passes.Tell(_graph.WithInputs(inputs.IsEmpty ? Own : inputs), frozen: true, _options.Without);
+
+    /// <summary>What each rewrite did, and the compiled steps, a line each, with the reason for each choice.</summary>
     /// <param name="inputs">The input shapes; the graph's own by default.</param>
     public string Explain(params ReadOnlySpan<Shape> inputs)
     {
-        lock (_lock) return PlanFor(inputs.IsEmpty ? Own : inputs).Explain();
+        lock (_lock) return PlanFor(inputs.IsEmpty ? Own : inputs).Explain(Passes(inputs));
     }
 
     /// <summary>Runs for some time and tells where it went.</summary>

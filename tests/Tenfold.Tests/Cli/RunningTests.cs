@@ -20,6 +20,8 @@ public class RunningTests
     {
         Assert.Contains("Winograd", CommandLine.Run("explain", "resnet20", "--force", "layer1.0.conv1=winograd2").Output);
         Assert.DoesNotContain("Winograd", CommandLine.Run("explain", "resnet20", "--exact").Output);
+        Assert.Contains("left out, as asked", CommandLine.Run("explain", "resnet20", "--without", "foldnorms", "fuseepilogues").Output);
+        Assert.Contains("the rewrites are foldnorms", CommandLine.Run("explain", "resnet20", "--without", "everything").Error);
         var run = CommandLine.Run("explain", "resnet20", "--force", "fft");
         Assert.Equal(2, run.Code);
         Assert.Contains("there is no way fft; the ways are direct, winograd2", run.Error);

@@ -97,6 +97,33 @@ public class PassTests
         Assert.DoesNotContain(typeof(Relu), operations);
     }
 
+    [Theory]
+    [InlineData("shufflenet_v1_g3", "RouteChannels", "16 channel shuffle")]
+    [InlineData("shufflenet_v2_x0_5", "RouteChannels", "convolutions read lists of channels where they lie")]
+    [InlineData("mobilenet_v2", "ChainSeparable", "in strips of rows")]
+    [InlineData("resnet18", "FoldNorms", "20 of 20 batch norms")]
+    [InlineData("densenet121", "FoldNorms", "stay, which follow no convolution")]
+    [InlineData("resnet18", "FuseEpilogues", "17 relu, 8 add are done where 17 conv store their results")]
+    [InlineData("se_resnet50", "FuseEpilogues", "16 sigmoid")]
+    public void Any_pass_can_be_left_out_and_what_each_did_is_told(string network, string pass, string did)
+    {
+        var model = new Model(Network.Create(network, classes: 10, input: [3, 112, 112]), seed: 1);
+        var (x, left) = (Noise(model.Graph.Inputs[0].Shape), Enum.Parse<CompilerPasses>(pass));
+        var (all, without) = (model.Compile(new RunOptions { Threads = 1, Exact = true }), model.Compile(new RunOptions { Threads = 1, Exact = true, Without = left }));
+        Check.Close(Array.ConvertAll(all.Run(x).Span.ToArray(), value => (double)value), Array.ConvertAll(without.Run(x).Span.ToArray(), value => (double)value), 1e-4, network);
+        Assert.Contains(all.Passes(), one => one.Pass == left && one.Did.Contains(did));
+        Assert.Contains(without.Passes(), one => one == (left, "left out, as asked"));
+        Assert.Contains(did, all.Explain());
+        Assert.NotEqual(all.Steps().Count, without.Steps().Count);
+    }
+
+    private static Tensor Noise(Shape shape)
+    {
+        var (x, random) = (new Tensor(shape), new Philox(3));
+        for (var i = 0; i < x.Span.Length; i++) x.Span[i] = (float)random.Normal((ulong)i);
+        return x;
+    }
+
     // What a graph computes from its inputs, in order, leaving out what depends on its parameters alone.
     private static IEnumerable<Type> Operations(Graph graph)
     {

@@ -19,6 +19,16 @@ internal static class ChainSeparable
 
         static Convolution? Convolution(Op op) => op as Convolution ?? (op as Fused)?.First as Convolution;
     }
+
+    public static string Tell(Graph before, Graph after)
+    {
+        var depthwise = before.Nodes.Count(node => ((node.Op as Fused)?.First ?? node.Op) is Convolution conv && conv.Groups > 1 && conv.Groups == node.Channels && conv.Groups == node.Inputs[0].Channels);
+        var chained = after.Nodes.Count(node => node.Op is Chained { First: not Pick });
+        if (depthwise == 0) return "nothing: there are no depthwise convolutions";
+        return chained == 0
+            ? $"nothing: no map behind {depthwise} depthwise convolutions is both large and read by a small pointwise one alone"
+            : $"{chained} of {depthwise} depthwise convolutions and the pointwise ones behind them are computed in strips of rows, since the map between them is large; smaller ones stay in the second-level cache";
+    }
 }
 
 /// <summary>An operation whose first input is another operation's result. Inputs: those of the first, then the others of the second.</summary>

@@ -21,6 +21,14 @@ internal static class FoldNorms
             ], $"{graph.NameOf(conv)} + {name}");
         });
     }
+
+    public static string Tell(Graph before, Graph after)
+    {
+        var (norms, left) = (before.Nodes.Count(node => node.Op is BatchNorm), after.Nodes.Count(node => node.Op is BatchNorm));
+        if (norms == 0) return "nothing: there are no batch norms";
+        var folded = $"{norms - left} of {norms} batch norms are part of the kernels and biases of the convolutions before them";
+        return left == 0 ? folded : $"{folded}; {left} stay, which follow no convolution, or one that others read too";
+    }
 }
 
 /// <summary>What a batch norm multiplies each channel by: scale / sqrt(variance + epsilon). Inputs: scale, variance.</summary>

@@ -24,6 +24,16 @@ internal static class FuseEpilogues
         });
     }
 
+    public static string Tell(Graph before, Graph after)
+    {
+        var (fused, left) = (after.Nodes.Select(node => node.Op).OfType<Fused>().ToArray(), after.Nodes.Select(node => node.Op).Where(Follows).ToArray());
+        var stay = left.Length == 0 ? "" : $"; {Passes.Counted(left)} stay, which follow nothing that could take them, or what others read too";
+        if (fused.Length == 0) return left.Length == 0 ? "nothing: there are no activations and no sums" : $"nothing{stay}";
+        return $"{Passes.Counted(fused.SelectMany(op => op.Then))} are done where {Passes.Counted(fused.Select(op => op.First))} store their results{stay}";
+
+        static bool Follows(Op op) => op is Add or Relu or Relu6 or Sigmoid or Silu or HardSigmoid or HardSwish or Tanh;
+    }
+
     // Bound, addition, bound or another activation; of a norm or a gate only an addition and a bound.
     private static bool Takes(Node node, Op next)
     {

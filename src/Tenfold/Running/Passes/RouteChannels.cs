@@ -10,6 +10,23 @@ internal static class RouteChannels
     /// <param name="frozen">Whether the weights never change, so that they can be reordered once.</param>
     public static Graph In(Graph graph, bool frozen) => Read(Compose(graph, frozen));
 
+    public static string Tell(Graph before, Graph after)
+    {
+        var (moves, left) = (Moves(before), Moves(after));
+        if (moves.Length == 0) return "nothing: there are no slices, concatenations or shuffles of channels";
+        var lists = after.Nodes.Count(node => node.Op is Chained { First: Pick });
+        var moved = after.Nodes.Count(node => node.Op is Pick);
+        string[] parts =
+        [
+            .. lists > 0 ? [$"{lists} convolutions read lists of channels where they lie"] : (string[])[],
+            .. moved > 0 ? [$"{moved} lists are moved, in a step each"] : (string[])[],
+            .. left.Length > 0 ? [$"{Passes.Counted(left)} stay: what they join is computed in its place where channels line up in blocks of 16, else copied"] : (string[])[],
+        ];
+        return $"of {Passes.Counted(moves)}: {(parts.Length > 0 ? string.Join("; ", parts) : "none is left")}";
+
+        static Op[] Moves(Graph graph) => [.. graph.Nodes.Where(node => node.Shape.Rank == 4 && node.Op is Concat { Axis: 1 } or Slice { Axis: 1 } or Embed { Axis: 1 } or ChannelShuffle).Select(node => node.Op)];
+    }
+
     private static Graph Compose(Graph graph, bool frozen)
     {
         var (once, constants) = (graph.UsedOnce(), frozen ? graph.Constants() : []);
