@@ -89,16 +89,29 @@ public sealed class LaneKernels : IIncrementalGenerator
         }
 
         code.AppendLine("            }");
-        code.AppendLine($"            var (lowest, highest) = ({vector}.Create(t.Low), {vector}.Create(t.High));");
         code.AppendLine("            var y = t.Y + lane;");
-        for (var p = 0; p < outputs; p++)
-        {
-            code.AppendLine($"            {vector}.MinNative(highest, {vector}.MaxNative(lowest, a{p})).Store(y);");
-            if (p + 1 < outputs) code.AppendLine("            y += t.YPixel;");
-        }
-
+        code.AppendLine("            switch (t.Last)");
+        code.AppendLine("            {");
+        Store("Free", "", p => $"a{p}");
+        Store("Bounded", $"var (lowest, highest) = ({vector}.Create(t.Low), {vector}.Create(t.High));", p => $"{vector}.MinNative(highest, {vector}.MaxNative(lowest, a{p}))");
+        Store("HardSwish", $"var (sixth, half) = ({vector}.Create(1f / 6), {vector}.Create(0.5f));",
+            p => $"(a{p} * {vector}.MinNative({vector}<float>.One, {vector}.MaxNative({vector}<float>.Zero, {vector}.FusedMultiplyAdd(a{p}, sixth, half))))");
+        code.AppendLine("            }");
         code.AppendLine("        }");
         code.AppendLine("    }");
+
+        void Store(string last, string constants, System.Func<int, string> value)
+        {
+            code.AppendLine($"                case LaneLast.{last}:");
+            if (constants.Length > 0) code.AppendLine($"                    {constants}");
+            for (var p = 0; p < outputs; p++)
+            {
+                code.AppendLine($"                    {value(p)}.Store(y);");
+                if (p + 1 < outputs) code.AppendLine("                    y += t.YPixel;");
+            }
+
+            code.AppendLine("                    break;");
+        }
     }
 
     // sum[j] += sum over rows and pixels of dy[pixel] x[pixel stride + j]. Chains of dependent additions are kept apart where there are few.

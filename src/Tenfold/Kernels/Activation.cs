@@ -8,6 +8,8 @@ internal abstract unsafe class Activation
 {
     public static Activation Of<TMap>(TMap map) where TMap : struct, IWideMap => Simd.Width == 512 ? new Wide<TMap>(map) : new Narrow<TMap>(map);
 
+    public bool Is<TMap>() where TMap : struct, IWideMap => this is Wide<TMap> or Narrow<TMap>;
+
     /// <summary>y = f(x).</summary>
     /// <param name="n">Floats, a multiple of 16.</param>
     public abstract void Apply(float* x, float* y, int n);

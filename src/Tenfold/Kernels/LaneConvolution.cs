@@ -32,8 +32,22 @@ internal unsafe struct LaneTile
     public int YPixel;
     public float FirstLow;
     public float FirstHigh;
+    public LaneLast Last;
     public float Low;
     public float High;
+}
+
+/// <summary>What is done to a sum before it is stored.</summary>
+internal enum LaneLast
+{
+    /// <summary>Nothing.</summary>
+    Free,
+
+    /// <summary>Kept between Low and High.</summary>
+    Bounded,
+
+    /// <summary>x min(max(x / 6 + 1 / 2, 0), 1), so cheap that storing it twice would cost more.</summary>
+    HardSwish,
 }
 
 /// <summary>The share of some rows of pixels in the gradient of a row of weights.</summary>
@@ -223,7 +237,13 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         }
     }
 
-    public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
+    public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch) => Run(item, x, packed, bias, then, y, null, scratch);
+
+    /// <summary>How many sums of 16 lanes there are for each block of a sample's channels; 0 where rows are not whole.</summary>
+    public int Sums => _phases.Length == 1 ? _phases[0].Strips : 0;
+
+    /// <param name="sums">[batch][block][strip][16]: the sums of what was stored. Null for none.</param>
+    public void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* sums, float* scratch)
     {
         var p = _phases.Length - 1;
         while (item < _phases[p].First) p--;
@@ -231,15 +251,15 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         var (image, strip) = Math.DivRem(item - phase.First, phase.Strips);
         var (n, block) = Math.DivRem(image, _shape.OutBlocks);
         Rows(phase, n, block, strip * phase.Strip, Math.Min(phase.Rows.Geometry.Count, (strip + 1) * phase.Strip), x, packed, bias, then,
-            ((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area * Dense.Block, 0, y, scratch);
+            ((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area * Dense.Block, 0, y, sums == null ? null : sums + (long)item * Dense.Block, scratch);
     }
 
     /// <summary>Some rows of one block of channels of a depthwise convolution that is not transposed; y is where the first of them goes.</summary>
     public void RunRows(int n, int block, int from, int to, float* x, float* packed, float* bias, in DenseEpilogue then, float* y) =>
-        Rows(_phases[0], n, block, from, to, x, packed, bias, then, 0, from, y, null);
+        Rows(_phases[0], n, block, from, to, x, packed, bias, then, 0, from, y, null, null);
 
     // Row `first` of the outputs lies `outPlane` floats into y.
-    private void Rows(Phase phase, int n, int block, int from, int to, float* x, float* packed, float* bias, in DenseEpilogue then, long outPlane, int first, float* y, float* scratch)
+    private void Rows(Phase phase, int n, int block, int from, int to, float* x, float* packed, float* bias, in DenseEpilogue then, long outPlane, int first, float* y, float* sums, float* scratch)
     {
         var (rows, columns) = (phase.Rows, phase.Columns);
         var (width, plane) = (_shape.InPlane.Width * Dense.Block, (long)_shape.InPlane.Area * Dense.Block);
@@ -253,9 +273,13 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             YPixel = columns.Geometry.OutStride * Dense.Block,
             FirstLow = then.First.Low,
             FirstHigh = then.First.High,
+            Last = columns.Regular && then.Activation?.Is<HardSwishOf>() == true ? LaneLast.HardSwish
+                : then.Last is (float.NegativeInfinity, float.PositiveInfinity) ? LaneLast.Free : LaneLast.Bounded,
             Low = then.Last.Low,
             High = then.Last.High,
         };
+        var activation = tile.Last == LaneLast.HardSwish ? null : then.Activation;
+        if (sums != null) new Span<float>(sums, Dense.Block).Clear();
         if (_map.Whole) source += block * plane;
         else
         {
@@ -275,7 +299,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         var outWidth = (long)_shape.OutPlane.Width * Dense.Block;
         var most = Simd.Width == 512 ? 14 : 8;
         var tiles = columns.Regular ? Tiles(columns.Taps, columns.Geometry.InStride) : null;
-        var count = columns.Geometry.Count;
+        var (count, pixel) = (columns.Geometry.Count, tile.YPixel);
         for (var t = from; t < to; t++)
         {
             var (i, end) = rows.Inside(t);
@@ -286,7 +310,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             if (tiles == null)
             {
                 Any(ref tile, columns, row, then.Add == null ? null : then.Add + at, y + at);
-                then.Activation?.Apply(y + at, 1, 0, count, tile.YPixel);
+                Finish(at);
                 continue;
             }
 
@@ -303,7 +327,14 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
                 tiles[outputs - 1](tile);
             }
 
-            then.Activation?.Apply(y + at, 1, 0, count, tile.YPixel);
+            Finish(at);
+        }
+
+        // While the row is in the first-level cache.
+        void Finish(long at)
+        {
+            activation?.Apply(y + at, 1, 0, count, pixel);
+            if (sums != null) Lanes.Sum(y + at, count, sums, add: true);
         }
     }
 

@@ -56,10 +56,15 @@ internal static unsafe class Lanes
     }
 
     /// <summary>Sum of each lane over a plane.</summary>
+    /// <param name="add">Whether to what stands in <paramref name="sum"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Sum(float* x, int pixels, float* sum)
+    public static void Sum(float* x, int pixels, float* sum, bool add = false)
     {
-        for (var lane = 0; lane < Dense.Block; lane += Step) Total(x + lane, pixels).Store(sum + lane);
+        for (var lane = 0; lane < Dense.Block; lane += Step)
+        {
+            var total = Total(x + lane, pixels);
+            (add ? Vector.Load(sum + lane) + total : total).Store(sum + lane);
+        }
     }
 
     /// <summary>Sum of n numbers that lie side by side.</summary>

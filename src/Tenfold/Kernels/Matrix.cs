@@ -101,12 +101,12 @@ internal static unsafe class Matrix
         Vector<float> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
         var f = 0;
         var step = Vector<float>.Count;
-        var ahead = Rows * (nint)features;
+        var ahead = Math.Max(1, 4096 / (Rows * features)) * Rows * (nint)features; // some 16 KB
         for (; f + 2 * step <= features; f += 2 * step)
         {
             if (Sse.IsSupported)
             {
-                // The next rows, into the second-level cache: the processor's own reading ahead ends at every page and starts anew with every row.
+                // Rows to come, into the second-level cache: the processor's own reading ahead ends at every page and starts anew with every row.
                 Sse.Prefetch1(w0 + f + ahead);
                 Sse.Prefetch1(w1 + f + ahead);
                 Sse.Prefetch1(w2 + f + ahead);

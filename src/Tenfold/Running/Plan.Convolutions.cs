@@ -39,6 +39,16 @@ internal sealed unsafe partial class Plan
         var x = Get(node.Inputs[0], convolution.ReadsPlain ? Layout.Plain : LayoutOf(node));
         var y = New(node, LayoutOf(node));
         Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
+        if (convolution is LaneConvolution { Sums: > 0 } lanes && _users[node].Any(user => user.Op is AdaptiveAvgPool && IsVector(user)))
+        {
+            // A mean of each plane, as squeeze-and-excitation begins with, needs the sums of what is stored.
+            var sums = Floats((long)lanes.Items * 16);
+            _sums[node] = (sums, lanes.Sums);
+            Add(name, $"{lanes.Name}, {lanes.Items} items; with sums of each plane", lanes.Items, reads, [y, sums],
+                (item, scratch) => lanes.Run(item, x.P, packed.P, bias.P, then.Kernel, y.P, sums.P, scratch), lanes.Scratch);
+            return;
+        }
+
         Add(name, $"{convolution.Name}, {convolution.Items} items{(reason.Length > 0 ? $"; {reason}" : "")}", convolution.Items, reads, [y],
             (item, scratch) => convolution.Run(item, x.P, packed.P, bias.P, then.Kernel, y.P, scratch), convolution.Scratch);
         if (then.Activation is { } activation && !convolution.Activates)

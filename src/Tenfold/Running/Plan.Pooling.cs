@@ -100,6 +100,12 @@ internal sealed unsafe partial class Plan
     // The mean of each plane.
     private void Means(Node node)
     {
+        if (_sums.TryGetValue(node.Inputs[0], out var sums) && LayoutOf(node) == Layout.Blocked)
+        {
+            MeansOfSums(node, sums.Slot, sums.Count);
+            return;
+        }
+
         var (x, y) = (Get(node.Inputs[0], LayoutOf(node)), New(node, LayoutOf(node)));
         var pixels = Pixels(node.Inputs[0]);
         if (x.Layout == Layout.Plain)
@@ -117,6 +123,17 @@ internal sealed unsafe partial class Plan
             var mean = y.P + plane * 16;
             Lanes.Sum(x.P + (long)plane * pixels * 16, pixels, mean);
             Lanes.Map(new Line(1f / pixels, 0), mean, mean, 16);
+        });
+    }
+
+    // Of each plane some sums are there already.
+    private void MeansOfSums(Node node, Slot sums, int count)
+    {
+        var (y, factor) = (New(node, Layout.Blocked), 1f / Pixels(node.Inputs[0]));
+        Add(Graph.NameOf(node), $"means of planes by {count} sums of each", 1, [sums], [y], (_, _) =>
+        {
+            for (var plane = 0; plane < y.Size / 16; plane++) Lanes.Sum(sums.P + (long)plane * count * 16, count, y.P + plane * 16);
+            Lanes.Map(new Line(factor, 0), y.P, y.P, (int)y.Size);
         });
     }
 

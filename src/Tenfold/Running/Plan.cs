@@ -16,6 +16,7 @@ internal sealed partial class Plan
     private readonly HashSet<Node> _constants; // computed when somebody asks for them
     private readonly HashSet<Node> _plain;
     private readonly Dictionary<(Node, Layout), Slot> _slots = [];
+    private readonly Dictionary<Node, (Slot Slot, int Count)> _sums = []; // some sums of each plane that came with a map: [batch][block][count][16]
     private readonly List<Slot> _all = [];
     private readonly HashSet<Slot> _read = []; // constants
     private readonly List<Step> _steps = [];
