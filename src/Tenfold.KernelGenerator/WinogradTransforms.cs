@@ -180,10 +180,10 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         code.AppendLine("    {");
         var constants = new Constants(vector);
         var pass = new StringBuilder();
-        OutputPass(pass, vector, constants, points, i => $"from + {i * size} * step");
+        OutputPass(pass, vector, constants, points, i => $"{vector}.Load(from + {i * size} * step)");
         for (var k = 0; k < m; k++) pass.AppendLine($"                y{k}.Store(t + {k * size * lanes});");
         var second = new StringBuilder();
-        OutputPass(second, vector, constants, points, i => $"t + {i * lanes}");
+        OutputPass(second, vector, constants, points, i => $"{vector}.Load(t + {i * lanes})");
         code.Append(constants.Declarations);
         code.AppendLine("        float* from = o.M, add = o.Add, y = o.Y;");
         code.AppendLine("        var step = o.Step;");
@@ -222,15 +222,15 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         var (n, m) = (points.Length, 2 * points.Length);
         for (var j = 0; j < n; j++)
         {
-            code.AppendLine($"                var plus{j} = {vector}.Load({load(1 + 2 * j)});");
-            code.AppendLine($"                var minus{j} = {vector}.Load({load(2 + 2 * j)});");
+            code.AppendLine($"                var plus{j} = {load(1 + 2 * j)};");
+            code.AppendLine($"                var minus{j} = {load(2 + 2 * j)};");
             code.AppendLine($"                var s{j} = plus{j} + minus{j};");
             code.AppendLine($"                var d{j} = plus{j} - minus{j};");
         }
 
         for (var k = 0; k < m; k++)
         {
-            var sum = k == 0 ? $"{vector}.Load({load(0)})" : k == m - 1 ? $"{vector}.Load({load(m + 1)})" : "";
+            var sum = k == 0 ? load(0) : k == m - 1 ? load(m + 1) : "";
             for (var j = 0; j < n; j++)
             {
                 var (value, power) = (k % 2 == 0 ? $"s{j}" : $"d{j}", System.Math.Pow(points[j], k));

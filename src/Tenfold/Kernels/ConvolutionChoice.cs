@@ -34,6 +34,9 @@ internal static class ConvolutionChoice
             : (new WinogradConvolution(shape, best), $"{cycles / direct:p0} of the direct kernel's cycles");
     }
 
+    /// <summary>The kernel between maps in plain order, for what <see cref="PlaneConvolution.Takes"/>.</summary>
+    public static ConvolutionKernel OfPlanes(DenseShape shape, bool exact) => !exact && PlaneWinogradConvolution.Takes(shape) ? new PlaneWinogradConvolution(shape) : new PlaneConvolution(shape);
+
     /// <summary>The kernel for the gradient of the weights, by the same rule.</summary>
     /// <param name="shape">Of the forward convolution.</param>
     public static WeightGradientKernel WeightGradient(DenseShape shape, bool exact, int? forced)

@@ -31,7 +31,7 @@ internal sealed unsafe partial class Plan
     {
         var (op, then) = Split(node);
         var (shape, name) = (DenseShapes.Of(op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape), Graph.NameOf(node));
-        var (convolution, reason) = _plain.Contains(node) ? (new PlaneConvolution(shape), "") : ConvolutionChoice.Of(shape, _options.Exact, Forced(name), _constants.Contains(node.Inputs[1]));
+        var (convolution, reason) = _plain.Contains(node) ? (ConvolutionChoice.OfPlanes(shape, _options.Exact), "") : ConvolutionChoice.Of(shape, _options.Exact, Forced(name), _constants.Contains(node.Inputs[1]));
         Warming.Add(convolution.Warm);
 
         var packed = Packed(name, node.Inputs[1], convolution);

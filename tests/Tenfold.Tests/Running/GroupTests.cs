@@ -92,6 +92,50 @@ public class GroupTests
         }
     }
 
+    // What a graph of one operation is computed in, where no layout is changed.
+    [Theory]
+    [MemberData(nameof(Planes))]
+    public void Groups_between_plain_maps_give_the_convolution(string name)
+    {
+        var (_, build, shape) = s_planes.Single(@case => @case.Name == name);
+        var graph = new Graph("forward", build(new Input(shape).Apply([], "x")));
+        var weights = graph.Init(3);
+        var x = new Tensor(shape);
+        for (var i = 0; i < x.Span.Length; i++) x.Span[i] = (float)new Philox(8).Normal((ulong)i);
+        foreach (var (parameter, _) in graph.Parameters.Where(pair => pair.Value.Shape.Rank == 1)) // biases, which begin as 0
+            for (var i = 0; i < weights[parameter].Span.Length; i++) weights[parameter].Span[i] = (float)new Philox(9).Normal((ulong)i);
+        var expected = Reference.Run(graph, weights.ToDictionary(pair => pair.Key, pair => Values<double>.From(pair.Value)), [Values<double>.From(x)])[0].Data;
+        foreach (var exact in new[] { false, true })
+        {
+            float[][] runs = [.. new[] { 1, 2 }.Select(threads =>
+            {
+                var plan = new Plan(graph, weights, Team.Of(threads), frozen: true, new RunOptions { Exact = exact });
+                Assert.Contains(plan.Steps, step => step.Kernel.Contains("on planes", StringComparison.Ordinal) && (exact || Simd.Width < 512) != step.Kernel.Contains("Winograd", StringComparison.Ordinal));
+                x.Span.CopyTo(plan.Input(0));
+                plan.Run();
+                return plan.Output(0).ToArray();
+            })];
+            Check.Close(expected, Array.ConvertAll(runs[0], value => (double)value), 1e-5, $"{name}, exact: {exact}");
+            Assert.True(runs[0].AsSpan().SequenceEqual(runs[1]), "one thread and two differ");
+        }
+    }
+
+    private static readonly (string Name, Func<Node, Node> Build, Shape X)[] s_planes =
+    [
+        ("groups of 4, a vector wide", x => x.Conv(16, 3, groups: 4), [2, 16, 9, 16]),
+        ("groups of 4, one row", x => x.Conv(8, 3, groups: 2).Relu(), [1, 8, 1, 33]),
+        ("groups of 8, odd sizes", x => x.Conv(40, 3, groups: 5, bias: false), [2, 40, 7, 37]),
+        ("groups of 3 to 8, strips", x => x.Conv(16, 3, groups: 2).Relu6(), [1, 6, 83, 19]),
+        ("no padding", x => x.Conv(12, 3, pad: 0, groups: 3), [1, 12, 6, 18]),
+        ("uneven padding", x => x.Conv(8, 3, pad: new Padding(2, 0, 1, 3), groups: 2), [1, 8, 11, 20]),
+        ("padding wider than the kernel", x => x.Conv(8, 3, pad: new Padding(5, 4, 19, 20), groups: 2), [1, 8, 3, 5]),
+        ("dilation 2", x => x.Conv(16, 3, dilation: 2, groups: 4), [1, 16, 10, 23]),
+        ("dilation (3, 1)", x => x.Conv(16, 3, dilation: (3, 1), pad: (2, 1), groups: 4), [1, 16, 13, 40]),
+        ("an activation that is no bound", x => x.Conv(16, 3, groups: 4).Silu(), [1, 16, 5, 21]),
+    ];
+
+    public static TheoryData<string> Planes => [.. s_planes.Select(@case => @case.Name)];
+
     [Theory]
     [InlineData(4, 1, false, typeof(GroupWinogradConvolution))]
     [InlineData(16, 1, false, typeof(GroupWinogradConvolution))]
