@@ -9,7 +9,7 @@ internal static class ConvolutionChoice
     private const double SecondLevel = 700 * 1024, ThirdLevel = 24 * 1024 * 1024; // bytes of weights that stay there between two uses
     private const double FromThird = 14, FromMemory = 5; // bytes a cycle
 
-    /// <param name="exact">No Winograd.</param>
+    /// <param name="exact">No Winograd, no products in pairs.</param>
     /// <param name="forced">0 for the direct kernel, m for Winograd's F(m x m, 3 x 3), null to choose. Where Winograd does not apply it is the direct one.</param>
     /// <param name="constant">Whether the weights are packed once: F(6x6) makes 64 numbers of 9, too many to make at every step of a training.</param>
     /// <returns>The kernel, and why.</returns>
@@ -20,17 +20,17 @@ internal static class ConvolutionChoice
         if (forced is null && LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map), "");
         if (forced is { } m)
             return m == 0 || WinogradConvolution.Takes(shape)
-                ? (m > 0 ? new WinogradConvolution(shape, m) : Every(shape), "as asked")
-                : (Every(shape), "Winograd, which was asked for, takes 3x3 of stride 1 alone");
+                ? (m > 0 ? new WinogradConvolution(shape, m) : Every(shape, !exact), "as asked")
+                : (Every(shape, !exact), "Winograd, which was asked for, takes 3x3 of stride 1 alone");
         if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape))
-            return (Every(shape), exact ? "every product, as asked" : shape.Pointwise || shape.In <= 4 ? "" : "Winograd takes 3x3 of stride 1 alone");
+            return (Every(shape, !exact), exact ? "every product, as asked" : shape.Pointwise || shape.In <= 4 ? "" : "Winograd takes 3x3 of stride 1 alone");
         var direct = Direct(shape);
         var (best, cycles) = (0, direct);
         foreach (var size in constant && shape.OutPlane.Area >= Large ? (ReadOnlySpan<int>)[2, 4, 6] : [2, 4])
             if (Winograd(shape, size) is var other && other < cycles) (best, cycles) = (size, other);
         if (GroupWinogradConvolution.Takes(shape) && GroupRows(shape) is var rows && rows + Fetch(shape, 18) < cycles + Fetch(shape, best == 0 ? 9 : (best + 2) * (best + 2))) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
         return best == 0
-            ? (Every(shape), "Winograd would not pay")
+            ? (Every(shape, !exact), "Winograd would not pay")
             : (new WinogradConvolution(shape, best), $"{cycles / direct:p0} of the direct kernel's cycles");
     }
 
@@ -49,7 +49,7 @@ internal static class ConvolutionChoice
     }
 
     // The kernel that computes every product.
-    private static ConvolutionKernel Every(DenseShape shape) => PictureConvolution.Takes(shape) ? new PictureConvolution(shape) : new DenseConvolution(shape);
+    private static ConvolutionKernel Every(DenseShape shape, bool pairs) => PictureConvolution.Takes(shape) ? new PictureConvolution(shape) : new DenseConvolution(shape, pairs);
 
     private static double Direct(DenseShape shape) =>
         (double)shape.Batch * shape.OutPlane.Area * 9 * shape.InPerGroup * shape.OutBlocks / 0.9 + Stream(9.0 * shape.InPerGroup * shape.OutBlocks * 64, 1);

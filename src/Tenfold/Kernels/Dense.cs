@@ -41,6 +41,18 @@ internal unsafe struct DenseTile
     /// <summary>Floats from one block of output channels to the next in <see cref="Y"/>.</summary>
     public int YVector;
 
+    /// <summary>With products in pairs: where they lie, and their weights, three rows for each; <see cref="Blocks"/> and <see cref="W"/> are of the channels beside them.</summary>
+    public DenseTriple* Triples;
+    public int TripleCount;
+    public float* TripleW;
+
+    /// <summary>What the sums begin with: <see cref="Start"/> for each output channel, <see cref="Products"/> for each pixel; null computes each product by itself.</summary>
+    public float* Start;
+    public float* Products;
+
+    /// <summary>For each output channel, of the sum before the bias; null without products in pairs.</summary>
+    public float* Factor;
+
     /// <summary>Bounds of the sum before <see cref="Add"/> is added.</summary>
     public float FirstLow;
     public float FirstHigh;
@@ -118,6 +130,12 @@ internal static unsafe class Dense
 
     public static void Tile(ref DenseTile tile, int pixels, int blocks)
     {
+        if (tile.Factor != null)
+        {
+            (tile.Products != null ? Paired512.Tiles : Paired512.Aparts)[pixels - 1](tile);
+            return;
+        }
+
         switch (Simd.Width)
         {
             case 512:

@@ -19,11 +19,13 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
     private readonly DenseShape _shape;
     private readonly Phase[] _phases;
     private readonly int _tileGroups;
+    private readonly bool _pairs;
 
-    public DenseConvolution(DenseShape shape)
+    /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
+    public DenseConvolution(DenseShape shape, bool pairs = false)
     {
-        _shape = shape;
-        var tiles = shape.OutTiles();
+        (_shape, _pairs) = (shape, pairs && DenseSum.Pays(shape.InPerGroup * shape.KernelSize.Width, shape.OutPerGroup));
+        var tiles = shape.OutTiles(_pairs);
         var phases = new List<Phase>();
         foreach (var rows in shape.Pointwise ? [new Geometry(1, 1, 0, 1, [0], [0])] : shape.Rows)
             foreach (var columns in shape.Pointwise ? [new Geometry(shape.OutPlane.Area, 1, 0, 1, [0], [0])] : shape.Columns)
@@ -42,11 +44,16 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             phase.Strips = (length + phase.Strip - 1) / phase.Strip;
             phase.First = Items;
             Items += shape.Batch * phase.Strips;
-            Scratch = Math.Max(Scratch, shape.Pointwise ? 0 : phase.Gather.Size(phase.Strip));
+            phase.ScratchSize = shape.Pointwise ? 0 : phase.Gather.Size(phase.Strip);
+            Scratch = Math.Max(Scratch, phase.ScratchSize + (_pairs ? (phase.Strip * (shape.Pointwise ? 1 : phase.Columns.Count) + 15) / 16 * 16 : 0));
+            var plane = shape.Pointwise ? (long)shape.InPlane.Area * Dense.Block : phase.Gather.Plane(phase.Strip);
             foreach (var (block, blocks) in tiles)
             {
-                var tile = new Tile(block, blocks, packed, Runs(phase, block, blocks), shape.Pointwise ? (long)shape.InPlane.Area * Dense.Block : phase.Gather.Plane(phase.Strip));
-                packed += (long)tile.Depth * blocks * Dense.Block;
+                var range = shape.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
+                var tile = phase.Tiles.Count > 0 && phase.Tiles[^1] is var last && last.Range == range
+                    ? last with { Block = block, Blocks = blocks, Weights = packed }
+                    : Of(phase, block, blocks, packed, range, plane);
+                packed += tile.Sum.PackedSize(blocks * Dense.Block);
                 phase.Tiles.Add(tile);
             }
         }
@@ -59,9 +66,9 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
     }
 
     // Runs are ordered by row of the kernel, channel and column whatever the map's size.
-    public override string Packing => _shape.Transposed ? $"direct {_shape}" : $"direct {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}";
+    public override string Packing => (_shape.Transposed ? $"direct {_shape}" : $"direct {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}") + (_pairs ? " pairs" : "");
 
-    public override string Name => _shape.Pointwise ? "pointwise" : _shape.Transposed ? "transposed, by phases" : "direct";
+    public override string Name => (_shape.Pointwise ? "pointwise" : _shape.Transposed ? "transposed, by phases" : "direct") + (_pairs ? ", in pairs" : "");
 
     public override bool Activates => true;
 
@@ -81,7 +88,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         for (; item >= _phases[phase].Tiles.Count; phase++) item -= _phases[phase].Tiles.Count;
         var (rows, columns, tile) = (_phases[phase].Rows, _phases[phase].Columns, _phases[phase].Tiles[item]);
         var width = tile.Blocks * Dense.Block;
-        var w = packed + tile.Weights;
+        var w = tile.Sum.Rows(packed + tile.Weights);
 
         // Where each output channel's weights begin, as if its group's input channels began with the first of all; and its factor.
         long* begin = stackalloc long[width];
@@ -97,21 +104,24 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
 
         // Side by side as they are wanted: rows of vectors, so that many reads are under way at once (a row may be a page from the next).
         var rowwise = _shape.Transposed && _shape.Pointwise && _shape.Groups == 1 && (tile.Block + tile.Blocks) * Dense.Block <= _shape.Out;
-        var oneGroup = _shape.Groups == 1 || tile.Depth == _shape.InPerGroup * rows.Taps.Length * columns.Taps.Length;
+        var oneGroup = _shape.Groups == 1 || tile.Sum.Order.Length == _shape.InPerGroup * rows.Taps.Length * columns.Taps.Length;
+        var terms = new List<(int Channel, int Tap)>(tile.Sum.Order.Length);
         foreach (var run in tile.Runs)
+            for (var c = 0; c < run.Channels; c++) terms.Add((run.Channel + c, rows.Taps[run.I] * _shape.KernelSize.Width + columns.Taps[run.J]));
+        foreach (var term in tile.Sum.Order)
         {
-            var tap = rows.Taps[run.I] * _shape.KernelSize.Width + columns.Taps[run.J];
-            for (var c = run.Channel; c < run.Channel + run.Channels; c++, w += width)
-            {
-                var from = kernel + c * (long)_shape.WeightStep + tap;
-                if (rowwise)
-                    for (var v = 0; v < width; v += Vector<float>.Count) (Vector.Load(from + begin[0] + v) * Vector.Load(factor + v)).Store(w + v);
-                else if (oneGroup)
-                    for (var v = 0; v < width; v++) w[v] = from[begin[v]] * factor[v];
-                else
-                    for (var v = 0; v < width; v++) w[v] = tile.Block * Dense.Block + v is var o && o < _shape.Out && _shape.Weight(o, c) >= 0 ? from[begin[v]] * factor[v] : 0;
-            }
+            var (c, tap) = terms[term];
+            var from = kernel + c * (long)_shape.WeightStep + tap;
+            if (rowwise)
+                for (var v = 0; v < width; v += Vector<float>.Count) (Vector.Load(from + begin[0] + v) * Vector.Load(factor + v)).Store(w + v);
+            else if (oneGroup)
+                for (var v = 0; v < width; v++) w[v] = from[begin[v]] * factor[v];
+            else
+                for (var v = 0; v < width; v++) w[v] = tile.Block * Dense.Block + v is var o && o < _shape.Out && _shape.Weight(o, c) >= 0 ? from[begin[v]] * factor[v] : 0;
+            w += width;
         }
+
+        tile.Sum.Finish(packed + tile.Weights);
     }
 
     public override void Warm()
@@ -150,9 +160,11 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         var first = (long)n * _shape.OutBlocks * outPlane + (_shape.Pointwise
             ? (long)from * Dense.Block
             : (long)(phase.Rows.OutStart + from * phase.Rows.OutStride) * outWidth + phase.Columns.OutStart * Dense.Block);
-        var begin = phase.Tiles.Count * share / _tileGroups;
-        var end = phase.Tiles.Count * (share + 1) / _tileGroups;
-        for (var t = begin; t < end; t++)
+        var products = scratch + phase.ScratchSize;
+        var exact = stackalloc bool[rows];
+        float* room = stackalloc float[Dense.Block];
+        DenseSum? sum = null;
+        for (var t = phase.Tiles.Count * share / _tileGroups; t < phase.Tiles.Count * (share + 1) / _tileGroups; t++)
         {
             var tile = phase.Tiles[t];
             var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, outPlane, phase.Columns.OutStride * Dense.Block);
@@ -160,34 +172,36 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             for (var row = 0; row < rows; row++)
             {
                 var (begun, ended) = _shape.Pointwise ? (0, 1) : phase.Rows.Inside(from + row, _shape.InPlane.Height);
-                var runs = tile.Offsets.Length / Math.Max(1, phase.Rows.Shifts.Length); // of each row of the kernel
-                kernel.W = packed + tile.Weights + (long)begun * (tile.Depth / Math.Max(1, phase.Rows.Shifts.Length)) * kernel.WStep;
-                kernel.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(tile.Offsets)) + begun * runs; // pinned
-                kernel.Count = (ended - begun) * runs;
                 var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth;
+                if (_pairs && tile.Sum != sum) exact[row] = tile.Sum.Products(x + (long)row * rowStep, columns, begun, ended, products + row * columns);
+                tile.Sum.Set(ref kernel, packed + tile.Weights, begun, ended, room);
                 for (var segment = 0; segment < segments; segment++)
                 {
                     var column = columns * segment / segments;
                     var pixels = columns * (segment + 1) / segments - column;
                     kernel.X = x + (long)row * rowStep + column * Dense.Block;
+                    kernel.Products = _pairs && exact[row] ? products + row * columns + column : null;
                     kernel.Y = y + at + (long)column * kernel.YPixel;
                     kernel.Add = then.Add == null ? null : then.Add + at + (long)column * kernel.YPixel;
                     Dense.Tile(ref kernel, pixels, tile.Blocks);
                     then.Activation?.Apply(kernel.Y, tile.Blocks, outPlane, pixels, kernel.YPixel);
                 }
             }
+
+            sum = tile.Sum;
         }
     }
 
-    private InputRun[] Runs(Phase phase, int block, int blocks)
+    private Tile Of(Phase phase, int block, int blocks, long weights, (int From, int To) range, long plane)
     {
-        var (from, to) = _shape.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
         var runs = new List<InputRun>();
         for (var i = 0; i < phase.Rows.Shifts.Length; i++)
-            for (var c = from; c < to; c += Dense.Block - c % Dense.Block)
+            for (var c = range.From; c < range.To; c += Dense.Block - c % Dense.Block)
                 for (var j = 0; j < phase.Columns.Shifts.Length; j++)
-                    runs.Add(new InputRun(c, Math.Min(Dense.Block - c % Dense.Block, to - c), i, j, (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j)) + c % Dense.Block));
-        return [.. runs];
+                    runs.Add(new InputRun(c, Math.Min(Dense.Block - c % Dense.Block, range.To - c), i, j, (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j)) + c % Dense.Block));
+        var sum = new DenseSum(
+            [.. runs.Select(run => new DenseBlock { Offset = checked((int)(run.Channel / Dense.Block * plane + run.Offset)), Channels = run.Channels })], phase.Rows.Shifts.Length, _pairs);
+        return new Tile(block, blocks, weights, range, [.. runs], sum);
     }
 
     /// <summary>Channels [Channel, Channel + Channels) through tap (I, J), <paramref name="Offset"/> floats into the channel block's plane.</summary>
@@ -202,29 +216,12 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         public int Strip { get; set; }
         public int Strips { get; set; }
         public int First { get; set; }
+
+        /// <summary>Of the gathered rows; the products of their pixels follow.</summary>
+        public long ScratchSize { get; set; }
     }
 
-    private sealed class Tile
-    {
-        public Tile(int block, int blocks, long weights, InputRun[] runs, long plane)
-        {
-            (Block, Blocks, Weights, Runs, Depth) = (block, blocks, weights, runs, runs.Sum(run => run.Channels));
-            Offsets = GC.AllocateArray<DenseBlock>(runs.Length, pinned: true);
-            for (var i = 0; i < runs.Length; i++)
-                Offsets[i] = new DenseBlock { Offset = checked((int)(runs[i].Channel / Dense.Block * plane + runs[i].Offset)), Channels = runs[i].Channels };
-        }
-
-        public int Block { get; }
-        public int Blocks { get; }
-
-        /// <summary>Where its packed weights begin.</summary>
-        public long Weights { get; }
-
-        public InputRun[] Runs { get; }
-
-        /// <summary>How many products a sum has.</summary>
-        public int Depth { get; }
-
-        public DenseBlock[] Offsets { get; }
-    }
+    /// <param name="Weights">Where its packed weights begin.</param>
+    /// <param name="Range">The input channels that it reads.</param>
+    private sealed record Tile(int Block, int Blocks, long Weights, (int From, int To) Range, InputRun[] Runs, DenseSum Sum);
 }

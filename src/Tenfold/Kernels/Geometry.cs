@@ -135,12 +135,13 @@ internal sealed record DenseShape(int Batch, int In, int Out, Size InPlane, Size
     public (int From, int To) Reads(int from, int to) => (from / OutPerGroup * InPerGroup, ((Math.Min(to, Out) - 1) / OutPerGroup + 1) * InPerGroup);
 
     /// <summary>The blocks of output channels that a tile of the micro-kernel computes together: two, where the registers allow and both read the same channels.</summary>
-    public List<(int Block, int Blocks)> OutTiles()
+    /// <param name="pairs">With products in pairs it is one.</param>
+    public List<(int Block, int Blocks)> OutTiles(bool pairs = false)
     {
         var tiles = new List<(int Block, int Blocks)>();
         for (var block = 0; block < OutBlocks;)
         {
-            var blocks = Math.Min(Dense.MaxBlocks, OutBlocks - block);
+            var blocks = pairs ? 1 : Math.Min(Dense.MaxBlocks, OutBlocks - block);
             if (blocks > 1 && Range(block) != Range(block + 1)) blocks = 1;
             tiles.Add((block, blocks));
             block += blocks;

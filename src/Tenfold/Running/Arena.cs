@@ -91,8 +91,9 @@ internal sealed unsafe class Arena
             Size = Math.Max(Size, slot.Offset + slot.Size);
         }
 
-        if (Size + 16 > Array.MaxLength) throw new ShapeException($"plan: needs {Size * 4 >> 20} MB for its values, more than one arena holds ({(long)Array.MaxLength * 4 >> 20} MB); use a smaller batch");
-        _memory = clear ? GC.AllocateArray<float>((int)Size + 16, pinned: true) : GC.AllocateUninitializedArray<float>((int)Size + 16, pinned: true);
+        const int spare = 32; // up to 15 floats before the first aligned place, and as many behind the last, which kernels may read
+        if (Size + spare > Array.MaxLength) throw new ShapeException($"plan: needs {Size * 4 >> 20} MB for its values, more than one arena holds ({(long)Array.MaxLength * 4 >> 20} MB); use a smaller batch");
+        _memory = clear ? GC.AllocateArray<float>((int)Size + spare, pinned: true) : GC.AllocateUninitializedArray<float>((int)Size + spare, pinned: true);
         Start = (float*)(((nuint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_memory)) + 63) & ~(nuint)63);
     }
 

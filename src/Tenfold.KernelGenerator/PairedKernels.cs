@@ -1,0 +1,127 @@
+using System.Linq;
+using System.Text;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Text;
+
+namespace Tenfold.KernelGenerator;
+
+/// <summary>Writes the micro-kernels of dense convolution with products in pairs, for every number of pixels: 28 accumulators of 512 bits, a pair of weights and two sums fill the registers.</summary>
+[Generator]
+public sealed class PairedKernels : IIncrementalGenerator
+{
+    private const int MostPixels = 28;
+
+    public void Initialize(IncrementalGeneratorInitializationContext context) =>
+        context.RegisterPostInitializationOutput(output => output.AddSource("Paired512.g.cs", SourceText.From(Class(), Encoding.UTF8)));
+
+    private static string Class()
+    {
+        var code = KernelClass.Begin("Paired512", "Dense convolution with products in pairs on Vector512: tiles of up to 28 pixels of one block of output channels.");
+        foreach (var apart in new[] { false, true })
+        {
+            var name = apart ? "Apart" : "Tile";
+            for (var pixels = 1; pixels <= MostPixels; pixels++) Tile(code, name, pixels, apart);
+            code.AppendLine($"    /// <summary>By the number of pixels, less 1{(apart ? "; of the same weights, but each product by itself" : "")}.</summary>");
+            code.AppendLine($"    public static readonly delegate*<in DenseTile, void>[] {name}s = [{string.Join(", ", Enumerable.Range(1, MostPixels).Select(p => $"&{name}{p}"))}];");
+        }
+
+        code.AppendLine("}");
+        return code.ToString();
+    }
+
+    private static void Tile(StringBuilder code, string name, int pixels, bool apart)
+    {
+        void Each(System.Func<int, string> line)
+        {
+            for (var p = 0; p < pixels; p++) code.AppendLine(line(p));
+        }
+
+        code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        code.AppendLine($"    private static void {name}{pixels}(in DenseTile t)");
+        code.AppendLine("    {");
+        code.AppendLine("        var x = t.X;");
+        code.AppendLine("        var w = t.TripleW;");
+        if (apart)
+        {
+            Each(p => $"        var a{p} = Vector512<float>.Zero;");
+        }
+        else
+        {
+            code.AppendLine("        var start = Vector512.Load(t.Start);");
+            code.AppendLine("        var products = t.Products;");
+            Each(p => $"        var a{p} = Vector512.Create(products[{p}]) + start;");
+        }
+
+        code.AppendLine("        var triple = t.Triples;");
+        code.AppendLine("        for (var last = triple + t.TripleCount; triple < last; triple++)");
+        code.AppendLine("        {");
+        code.AppendLine("            var xa = x + triple->A;");
+        code.AppendLine("            var xb = x + triple->B;");
+        code.AppendLine("            var xc = x + triple->C;");
+        code.AppendLine("            var n = triple->Channels;");
+        code.AppendLine("            do");
+        code.AppendLine("            {");
+        for (var turn = 0; turn < 2; turn++)
+        {
+            code.AppendLine("                {");
+            code.AppendLine($"                    var wb = Vector512.Load(w + {48 * turn});");
+            code.AppendLine($"                    var wa = {(apart && turn == 1 ? "-" : "")}Vector512.Load(w + {48 * turn + 16});");
+            var k = turn;
+            if (apart)
+            {
+                Each(p => $"                    a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xa[{p * 16 + k}]), wa, a{p});");
+                Each(p => $"                    a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xb[{p * 16 + k}]), wb, a{p});");
+            }
+            else
+            {
+                Each(p => k == 0
+                    ? $"                    a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xa[{p * 16}]) + wb, Vector512.Create(xb[{p * 16}]) + wa, a{p});"
+                    : $"                    a{p} = Vector512.FusedMultiplyAdd(wb - Vector512.Create(xa[{p * 16 + 1}]), Vector512.Create(xb[{p * 16 + 1}]) + wa, a{p});");
+            }
+
+            code.AppendLine($"                    var wc = Vector512.Load(w + {48 * turn + 32});");
+            Each(p => $"                    a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xc[{p * 16 + k}]), wc, a{p});");
+            code.AppendLine("                }");
+        }
+
+        code.AppendLine("                w += 96;");
+        code.AppendLine("                xa += 2;");
+        code.AppendLine("                xb += 2;");
+        code.AppendLine("                xc += 2;");
+        code.AppendLine("            }");
+        code.AppendLine("            while ((n -= 2) != 0);");
+        code.AppendLine("        }");
+        code.AppendLine("        w = t.W;");
+        code.AppendLine("        var rest = t.Blocks;");
+        code.AppendLine("        for (var last = rest + t.Count; rest < last; rest++)");
+        code.AppendLine("        {");
+        code.AppendLine("            var s = x + rest->Offset;");
+        code.AppendLine("            var n = rest->Channels;");
+        code.AppendLine("            do");
+        code.AppendLine("            {");
+        code.AppendLine("                var wc = Vector512.Load(w);");
+        Each(p => $"                a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(s[{p * 16}]), wc, a{p});");
+        code.AppendLine("                s++;");
+        code.AppendLine("                w += 16;");
+        code.AppendLine("            }");
+        code.AppendLine("            while (--n != 0);");
+        code.AppendLine("        }");
+        code.AppendLine("        var factor = Vector512.Load(t.Factor);");
+        code.AppendLine("        var bias = Vector512.Load(t.Bias);");
+        Each(p => $"        a{p} = Vector512.FusedMultiplyAdd(a{p}, factor, bias);");
+        code.AppendLine("        var add = t.Add;");
+        code.AppendLine("        if (add != null)");
+        code.AppendLine("        {");
+        code.AppendLine("            var lowest = Vector512.Create(t.FirstLow);");
+        code.AppendLine("            var highest = Vector512.Create(t.FirstHigh);");
+        Each(p => $"            a{p} = Vector512.MinNative(highest, Vector512.MaxNative(lowest, a{p})) + Vector512.Load(add);{(p + 1 < pixels ? " add += t.YPixel;" : "")}");
+        code.AppendLine("        }");
+        code.AppendLine("        var low = Vector512.Create(t.Low);");
+        code.AppendLine("        var high = Vector512.Create(t.High);");
+        code.AppendLine("        var y = t.Y;");
+
+        // The bound comes first: the instruction gives its second operand when one is not a number, so NaN stays NaN.
+        Each(p => $"        Vector512.MinNative(high, Vector512.MaxNative(low, a{p})).Store(y);{(p + 1 < pixels ? " y += t.YPixel;" : "")}");
+        code.AppendLine("    }");
+    }
+}

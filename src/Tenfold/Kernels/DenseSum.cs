@@ -1,0 +1,298 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Tenfold.Kernels;
+
+/// <summary>Input channels at three places: those at A and B are multiplied in pairs, those at C by themselves. Floats from a tile's first pixel.</summary>
+internal struct DenseTriple
+{
+    public int A;
+    public int B;
+    public int C;
+
+    /// <summary>At each of the places, side by side; even.</summary>
+    public int Channels;
+}
+
+/// <summary>What a tile sums over, in which order its weights are packed, and, with products in pairs, what stands beside them.</summary>
+/// <remarks>
+/// S. Winograd, "A new algorithm for inner product", IEEE Transactions on Computers, 1968: with the weights of two channels exchanged, one multiplication does for two,
+/// <code>
+/// a wa + b wb = (a + wb)(b + wa) - a b - wa wb
+/// </code>
+/// where <c>a b</c> is the pixel's, the same for all output channels, and <c>wa wb</c> the output channel's, the same for all pixels. Where additions have units of their own, a third channel's
+/// product is added meanwhile, and three products take the time of two:
+/// <code>
+///              multiply-add          add
+/// channel a, b    1                   2
+/// channel c       1                   -          one pixel, 16 output channels
+/// </code>
+/// Each second pair is <c>(wb - a)(b - wa)</c>, minus its products, so that those of neighbouring pairs cancel for the most part and the sums stay as small as they are by themselves.
+/// Rounding is relative to <c>a² + wb²</c>, not to <c>a wa</c>: the weights of each output channel are scaled to root mean square 1, by a power of two, and where the map's numbers are much larger or
+/// smaller than that, each product is computed by itself.
+/// </remarks>
+internal sealed unsafe class DenseSum
+{
+    private const int Width = Dense.Block; // output channels of a tile with products in pairs
+    private const float Far = 16; // times as large or small as expected, root mean square: four bits of the 24
+
+    private static readonly int[] s_masks = Masks();
+
+    private readonly int _sections;
+    private readonly DenseBlock[] _rest; // of all sections in turn, as the next two
+    private readonly DenseTriple[] _triples;
+    private readonly DenseTriple[] _products; // A, B and Channels: what lies side by side of both, up to 16
+    private readonly int[] _restStart, _tripleStart, _productStart, _restRow, _tripleRow; // by section, and the end
+    private readonly bool[] _second; // whether the pair of a packed row is a second one: of rows of triples
+
+    /// <param name="runs">The input channels, section by section, as many runs in each; every one at least a channel long, within a pixel.</param>
+    /// <param name="sections">Parts of the sum of which a tile may leave out the first and the last: rows of a kernel.</param>
+    /// <param name="pairs">Whether products are computed in pairs.</param>
+    public DenseSum(DenseBlock[] runs, int sections, bool pairs)
+    {
+        (Pairs, _sections) = (pairs, sections);
+        var (triples, products, rest, order, restOrder) = (new List<DenseTriple>(), new List<DenseTriple>(), new List<DenseBlock>(), new List<int>(), new List<int>());
+        (_restStart, _tripleStart, _productStart, _restRow, _tripleRow) = (new int[sections + 1], new int[sections + 1], new int[sections + 1], new int[sections + 1], new int[sections + 1]);
+        var channel = 0;
+        for (var section = 0; section < sections; section++)
+        {
+            var own = runs.AsSpan(runs.Length / sections * section, runs.Length / sections);
+            var places = new List<int>(); // of the section's channels
+            foreach (var run in own)
+                for (var c = 0; c < run.Channels; c++) places.Add(run.Offset + c);
+
+            // Runs in pairs, from their first lanes on, until a third of the channels is paired with another; all others are for C, in order.
+            var (first, second, third, done) = (new List<int>(), new List<int>(), new List<int>(), new bool[places.Count]);
+            for (int r = 0, at = 0; pairs && r < own.Length; at += own[r].Channels + (r + 1 < own.Length ? own[r + 1].Channels : 0), r += 2)
+            {
+                var (half, other) = r + 1 < own.Length ? (own[r].Channels, own[r + 1].Channels) : (own[r].Channels / 2, own[r].Channels - own[r].Channels / 2);
+                var many = Math.Min(Math.Min(half, other), places.Count / 3 - first.Count) & ~1;
+                for (var k = at; k < at + many; k++)
+                {
+                    first.Add(k);
+                    second.Add(half + k);
+                    done[k] = done[half + k] = true;
+                }
+            }
+
+            for (var k = 0; k < places.Count; k++)
+                if (!done[k]) third.Add(k);
+            for (var i = 0; i < first.Count;)
+            {
+                var together = 1;
+                while (i + together < first.Count && Continues(first, i, together) && Continues(second, i, together) && Continues(third, i, together)) together++;
+                var length = together & ~1;
+                if (length > 0) triples.Add(new DenseTriple { A = places[first[i]], B = places[second[i]], C = places[third[i]], Channels = length });
+                for (var k = i; k < i + length; k++)
+                {
+                    order.AddRange([channel + second[k], channel + first[k], channel + third[k]]);
+                    done[third[k]] = true;
+                    if (products.Count > _productStart[section] && products[^1] is var last && last.Channels < Width
+                        && last.A + last.Channels == places[first[k]] && last.B + last.Channels == places[second[k]]) products[^1] = last with { Channels = last.Channels + 1 };
+                    else products.Add(new DenseTriple { A = places[first[k]], B = places[second[k]], Channels = 1 });
+                }
+
+                if (length < together) done[first[i + length]] = done[second[i + length]] = false; // an odd one is left to the rest
+                i += together;
+            }
+
+            for (var k = 0; k < places.Count; k++)
+            {
+                if (done[k]) continue;
+                restOrder.Add(channel + k);
+                if (pairs && rest.Count > _restStart[section] && rest[^1] is var last && last.Offset + last.Channels == places[k] && places[k] % Width != 0) rest[^1] = last with { Channels = last.Channels + 1 };
+                else if (pairs) rest.Add(new DenseBlock { Offset = places[k], Channels = 1 });
+            }
+
+            if (!pairs) rest.AddRange(own);
+            channel += places.Count;
+            (_restStart[section + 1], _tripleStart[section + 1], _productStart[section + 1]) = (rest.Count, triples.Count, products.Count);
+            (_restRow[section + 1], _tripleRow[section + 1]) = (restOrder.Count, order.Count);
+
+            bool Continues(List<int> list, int at, int by) => places[list[at + by]] == places[list[at]] + by && places[list[at + by]] % Width != 0;
+        }
+
+        (_triples, _products, _rest) = (Pinned(triples), Pinned(products), Pinned(rest));
+        _second = new bool[order.Count / 3];
+        for (var (t, k) = (0, 0); t < _triples.Length; t++)
+            for (var c = 0; c < _triples[t].Channels; c++, k++) _second[k] = c % 2 != 0;
+        Order = [.. order, .. restOrder];
+
+        static T[] Pinned<T>(List<T> list)
+        {
+            var array = GC.AllocateUninitializedArray<T>(list.Count, pinned: true);
+            list.CopyTo(array);
+            return array;
+        }
+    }
+
+    /// <summary>Whether pairs pay for their products: with so many channels in a section of the sum, and so many output channels.</summary>
+    public static bool Pays(int channels, int outputs) => Simd.Pairs && channels >= 16 && outputs >= 32;
+
+    public bool Pairs { get; }
+
+    /// <summary>Which input channel, counted through all runs, each row of packed weights belongs to.</summary>
+    public int[] Order { get; }
+
+    /// <summary>Floats of the packed weights of a tile of so many output channels.</summary>
+    public long PackedSize(int width) => (Order.Length + Head) * (long)width;
+
+    // Rows before those of the weights: less each section's products of weights, less those of all, the factor that undoes the scale.
+    private int Head => Pairs ? _sections + 2 : 0;
+
+    /// <summary>Where the rows of weights begin, as they are before <see cref="Finish"/>.</summary>
+    public float* Rows(float* packed) => packed + Head * Width;
+
+    /// <summary>Scales the packed weights and adds what stands beside them.</summary>
+    /// <param name="magnitude">The expected root mean square of the map's numbers.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Finish(float* packed, float magnitude = 1)
+    {
+        if (!Pairs) return;
+        float* rows = Rows(packed), factor = packed + (Head - 1) * Width;
+        var count = Order.Length;
+        var squares = Vector512<float>.Zero;
+        for (var k = 0; k < count; k++)
+        {
+            var w = Vector512.Load(rows + k * Width);
+            squares += w * w;
+        }
+
+        for (var v = 0; v < Width; v++)
+        {
+            var rms = MathF.Sqrt(squares[v] / count) / magnitude;
+            factor[v] = rms is > 1e-30f and < 1e30f ? MathF.ScaleB(1, Math.ILogB(rms * 1.41421356f)) : 1;
+        }
+
+        var scale = Vector512<float>.One / Vector512.Load(factor);
+        for (var k = 0; k < count; k++) (Vector512.Load(rows + k * Width) * scale).Store(rows + k * Width);
+        var (allLow, allHigh) = (Vector512<double>.Zero, Vector512<double>.Zero);
+        for (var section = 0; section < _sections; section++)
+        {
+            var (low, high) = (Vector512<double>.Zero, Vector512<double>.Zero);
+            for (var k = _tripleRow[section]; k < _tripleRow[section + 1]; k += 3)
+            {
+                var (b, a) = (Vector512.Load(rows + k * Width), Vector512.Load(rows + (k + 1) * Width));
+                if (_second[k / 3])
+                {
+                    a = -a; // as the micro-kernel wants it
+                    a.Store(rows + (k + 1) * Width);
+                }
+
+                var ((a0, a1), (b0, b1)) = (Vector512.Widen(a), Vector512.Widen(b));
+                low -= a0 * b0;
+                high -= a1 * b1;
+            }
+
+            Vector512.Narrow(low, high).Store(packed + section * Width);
+            allLow += low;
+            allHigh += high;
+        }
+
+        Vector512.Narrow(allLow, allHigh).Store(packed + _sections * Width);
+    }
+
+    /// <summary>Lets a tile sum over sections [first, end).</summary>
+    /// <param name="packed">Where the tile's packed weights begin.</param>
+    /// <param name="room">16 floats, read by the micro-kernel.</param>
+    public void Set(ref DenseTile tile, float* packed, int first, int end, float* room)
+    {
+        var width = Pairs ? Width : tile.WStep;
+        var rows = Rows(packed);
+        var all = (first, end) == (0, _sections);
+        tile.Triples = (DenseTriple*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)) + _tripleStart[first]; // pinned
+        tile.TripleCount = _tripleStart[end] - _tripleStart[first];
+        tile.TripleW = rows + (long)_tripleRow[first] * width;
+        tile.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rest)) + _restStart[first]; // pinned
+        tile.Count = _restStart[end] - _restStart[first];
+        tile.W = rows + ((long)_tripleRow[_sections] + _restRow[first]) * width;
+        if (!Pairs) return;
+        tile.Factor = packed + (Head - 1) * Width;
+        tile.Start = all ? packed + _sections * Width : room;
+        if (all) return;
+        var start = Vector512<float>.Zero;
+        for (var section = first; section < end; section++) start += Vector512.Load(packed + section * Width);
+        start.Store(room);
+    }
+
+    /// <summary>For each pixel, less the products of its channels in pairs.</summary>
+    /// <param name="x">The first pixel; up to 15 floats behind the last are read.</param>
+    /// <returns>Whether pairs are as exact as single products: whether the map's numbers, of which a sixteenth is looked at, are about as large as expected.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public bool Products(float* x, int pixels, int first, int end, float* to, float magnitude = 1)
+    {
+        var list = (DenseTriple*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_products)); // pinned
+        var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
+        DenseTriple* begin = list + _productStart[first], last = list + _productStart[end];
+        var p = 0;
+        for (; p + 4 <= pixels; p += 4, x += 4 * Width)
+        {
+            Vector512<float> sum0 = default, sum1 = default, sum2 = default, sum3 = default;
+            for (var pair = begin; pair < last; pair++)
+            {
+                float* a = x + pair->A, b = x + pair->B;
+                var mask = Vector512.Load(masks + pair->Channels * Width).AsSingle();
+                sum0 = Vector512.FusedMultiplyAdd(Vector512.Load(a) & mask, Vector512.Load(b) & mask, sum0);
+                sum1 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 16) & mask, Vector512.Load(b + 16) & mask, sum1);
+                sum2 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 32) & mask, Vector512.Load(b + 32) & mask, sum2);
+                sum3 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 48) & mask, Vector512.Load(b + 48) & mask, sum3);
+            }
+
+            Alternately(Quarter(sum0), Quarter(sum1), Quarter(sum2), Quarter(sum3)).Store(to + p);
+        }
+
+        for (; p < pixels; p++, x += Width)
+        {
+            Vector512<float> sum = default;
+            for (var pair = begin; pair < last; pair++)
+            {
+                var mask = Vector512.Load(masks + pair->Channels * Width).AsSingle();
+                sum = Vector512.FusedMultiplyAdd(Vector512.Load(x + pair->A) & mask, Vector512.Load(x + pair->B) & mask, sum);
+            }
+
+            to[p] = Alternately(Quarter(sum), default, default, default).ToScalar();
+        }
+
+        x -= (long)pixels * Width;
+        var (squares, count) = (Vector512<float>.Zero, 0L);
+        for (p = 0; p < pixels; p += 16)
+            for (var pair = begin; pair < last; pair++)
+            {
+                count += 2 * pair->Channels;
+                var mask = Vector512.Load(masks + pair->Channels * Width).AsSingle();
+                var (a, b) = (Vector512.Load(x + p * Width + pair->A) & mask, Vector512.Load(x + p * Width + pair->B) & mask);
+                squares = Vector512.FusedMultiplyAdd(a, a, Vector512.FusedMultiplyAdd(b, b, squares));
+            }
+
+        var mean = Vector512.Sum(squares) / (count * magnitude * magnitude);
+        return mean is >= 1 / (Far * Far) and <= Far * Far;
+    }
+
+    // The sum of the four quarters.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Quarter(Vector512<float> v)
+    {
+        var half = v.GetLower() + v.GetUpper();
+        return half.GetLower() + half.GetUpper();
+    }
+
+    // For each: less the first number, and the second, less the third, and the fourth.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Alternately(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d)
+    {
+        if (Sse3.IsSupported) return -Sse3.HorizontalAdd(Sse3.HorizontalSubtract(a, b), Sse3.HorizontalSubtract(c, d));
+        return Vector128.Create(Of(a), Of(b), Of(c), Of(d));
+
+        static float Of(Vector128<float> v) => v[1] - v[0] + (v[3] - v[2]);
+    }
+
+    // [how many][16]: all bits of so many lanes.
+    private static int[] Masks()
+    {
+        var masks = GC.AllocateArray<int>((Width + 1) * Width, pinned: true);
+        for (var many = 0; many <= Width; many++) masks.AsSpan(many * Width, many).Fill(-1);
+        return masks;
+    }
+}

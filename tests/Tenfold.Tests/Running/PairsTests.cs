@@ -1,0 +1,89 @@
+using Tenfold.Kernels;
+using Xunit;
+
+namespace Tenfold.Tests;
+
+/// <summary>Convolutions whose products come in pairs, against sums in double precision.</summary>
+public class PairsTests
+{
+    private static readonly (string Name, Func<Node, Node> Build, Shape X)[] s_cases =
+    [
+        ("pointwise, a block", x => x.Conv(40, 1), [1, 16, 9, 7]),
+        ("pointwise, odd channels", x => x.Conv(37, 1), [2, 53, 5, 9]),
+        ("pointwise, three blocks", x => x.Conv(96, 1, bias: false), [1, 48, 31, 29]),
+        ("pointwise, many channels", x => x.Conv(64, 1), [1, 331, 7, 7]),
+        ("one pixel", x => x.Conv(64, 1), [3, 64, 1, 1]),
+        ("strided", x => x.Conv(48, 3, stride: 2), [2, 35, 15, 18]),
+        ("strided, pointwise", x => x.Conv(48, 1, stride: 2), [1, 40, 13, 14]),
+        ("5x5 at the border", x => x.Conv(33, 5), [2, 19, 6, 5]),
+        ("taller than wide, dilated", x => x.Conv(32, (5, 1), dilation: (2, 1)), [1, 24, 12, 11]),
+        ("3x3", x => x.Conv(34, 3), [2, 33, 13, 12]),
+        ("dilated", x => x.Conv(40, 3, dilation: 2), [1, 32, 14, 13]),
+        ("groups", x => x.Conv(80, 3, groups: 2, stride: 2), [1, 48, 9, 9]),
+        ("transposed", x => x.ConvTranspose(40, 4, stride: 2, pad: 1), [1, 32, 6, 7]),
+        ("depthwise before it", x => x.Conv(64, 3, groups: 64).Conv(48, 1), [1, 64, 57, 60]),
+        ("from a list of channels", x => x.Conv(64, 3, groups: 64) is var y ? y.Slice(30, 34).Concat(y.Slice(0, 21)).Conv(50, 1) : x, [1, 64, 9, 11]),
+        ("a skip and bounds around it", x => (x.Conv(33, 1).Relu6() + x).Relu(), [2, 33, 9, 7]),
+        ("an activation that is no bound", x => (x.Conv(40, 1) + x).Silu(), [1, 40, 9, 7]),
+        ("a picture", x => x.Conv(32, 7, stride: 2), [1, 3, 33, 31]),
+    ];
+
+    private static readonly (string Name, Func<Philox, ulong, int, double> X, double Tolerance)[] s_numbers =
+    [
+        ("normal", (random, i, _) => random.Normal(i), 3e-6),
+        ("as behind ReLU", (random, i, _) => Math.Max(0, random.Normal(i)), 3e-6),
+        ("far from zero", (random, i, _) => 5 + 0.01 * random.Normal(i), 3e-6),
+        ("bytes", (random, i, _) => random.Below(256, i), 3e-6),
+        ("huge", (random, i, _) => 1e12 * random.Normal(i), 3e-6),
+        ("tiny", (random, i, _) => 1e-12 * random.Normal(i), 3e-6),
+        ("channels of very different sizes", (random, i, channel) => Math.Pow(10, channel % 5 - 2) * random.Normal(i), 2e-5),
+        ("nothing", (_, _, _) => 0, 3e-6),
+    ];
+
+    public static TheoryData<string, string> Cases => [.. s_cases.SelectMany(@case => s_numbers.Select(numbers => (@case.Name, numbers.Name)))];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Give_the_convolution_whatever_the_sizes_of_the_numbers(string name, string named)
+    {
+        Assert.SkipUnless(Simd.Pairs, "products come in pairs where additions have units of their own; TENFOLD_PAIRS=1 says so");
+        var (_, build, shape) = s_cases.Single(@case => @case.Name == name);
+        var (_, numbers, tolerance) = s_numbers.Single(row => row.Name == named);
+        var graph = build(new Input(shape).Apply([], "x")).ToGraph("pairs");
+        var weights = graph.Init(seed: 3);
+        var (random, plane) = (new Philox(4), shape.Height * shape.Width);
+        var x = new Tensor(shape, [.. Enumerable.Range(0, (int)shape.Count).Select(i => (float)numbers(random, (ulong)i, i / plane % shape.Channels))]);
+        var exact = new Session(graph, weights, new RunOptions { Exact = true }).Run(x);
+        var paired = new Session(graph, weights).Run(x);
+        var largest = exact.Span.ToArray().Max(Math.Abs);
+        for (var i = 0; i < exact.Span.Length; i++)
+            if (!(Math.Abs(exact.Span[i] - paired.Span[i]) <= tolerance * largest)) Assert.Fail($"{paired.Span[i]} at {i}, not {exact.Span[i]}: {Math.Abs(exact.Span[i] - paired.Span[i]) / largest:e1} of the largest");
+    }
+
+    [Fact]
+    public void Exact_does_without_them()
+    {
+        Assert.SkipUnless(Simd.Pairs, "products come in pairs where additions have units of their own; TENFOLD_PAIRS=1 says so");
+        var graph = new Input([1, 64, 9, 9]).Apply([], "x").Conv(64, 1).ToGraph("pointwise");
+        Assert.Contains("in pairs", new Session(graph, graph.Init()).Explain());
+        Assert.DoesNotContain("in pairs", new Session(graph, graph.Init(), new RunOptions { Exact = true }).Explain());
+    }
+
+    // Lanes behind the last channel hold anything, not a number included.
+    [Fact]
+    public unsafe void What_lies_behind_the_last_channel_does_not_matter()
+    {
+        Assert.SkipWhen(Simd.Width < 512, "products come in pairs on 512-bit vectors only");
+        DenseBlock[] runs = [new() { Offset = 0, Channels = 16 }, new() { Offset = 160, Channels = 9 }];
+        var sum = new DenseSum(runs, sections: 1, pairs: true);
+        var map = new float[2 * 160 + 16];
+        Array.Fill(map, float.NaN);
+        foreach (var run in runs)
+            for (var p = 0; p < 10; p++)
+                for (var c = 0; c < run.Channels; c++) map[run.Offset + p * 16 + c] = 1;
+        var products = new float[10];
+        fixed (float* x = map, to = products) Assert.True(sum.Products(x, 10, 0, 1, to));
+        Assert.All(products, product => Assert.Equal(0, product)); // as many pairs add as subtract
+        Assert.Equal(Enumerable.Range(0, 25), sum.Order.Order());
+    }
+}
