@@ -186,7 +186,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             phase.Strip = rows.Count;
             long Expanded() => map.Whole ? 0 : (long)map.Planes * rows.Span(phase.Strip) * shape.InPlane.Width * Dense.Block;
             while (phase.Strip > 1 && Expanded() > ScratchFloats) phase.Strip = (phase.Strip + 1) / 2;
-            while (phase.Strip > 4 && shape.Batch * shape.OutBlocks * phases.Count * ((rows.Count + phase.Strip - 1) / phase.Strip) < 8) phase.Strip = (phase.Strip + 1) / 2;
+            phase.Strip = Math.Min(phase.Strip, Strips.Of(rows.Count, shape.Batch, shape.OutBlocks * phases.Count, map.Whole ? 4 : 1).Height); // rows that strips share would be expanded twice
             phase.Strips = (rows.Count + phase.Strip - 1) / phase.Strip;
             (phase.First, phase.Weights) = (_items, packed);
             _items += checked(shape.Batch * shape.OutBlocks * phase.Strips);
@@ -248,10 +248,10 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         var p = _phases.Length - 1;
         while (item < _phases[p].First) p--;
         var phase = _phases[p];
-        var (image, strip) = Math.DivRem(item - phase.First, phase.Strips);
-        var (n, block) = Math.DivRem(image, _shape.OutBlocks);
+        var (place, block) = Math.DivRem(item - phase.First, _shape.OutBlocks);
+        var (n, strip) = Math.DivRem(place, phase.Strips);
         Rows(phase, n, block, strip * phase.Strip, Math.Min(phase.Rows.Geometry.Count, (strip + 1) * phase.Strip), x, packed, bias, then,
-            ((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area * Dense.Block, 0, y, sums == null ? null : sums + (long)item * Dense.Block, scratch);
+            ((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area * Dense.Block, 0, y, sums == null ? null : sums + (((long)n * _shape.OutBlocks + block) * phase.Strips + strip) * Dense.Block, scratch);
     }
 
     /// <summary>Some rows of one block of channels of a depthwise convolution that is not transposed; y is where the first of them goes.</summary>

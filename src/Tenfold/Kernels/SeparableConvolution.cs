@@ -19,6 +19,7 @@ internal sealed unsafe class SeparableConvolution
         (First, Second) = (new LaneConvolution(depthwise, LaneMap.Of(depthwise)!), new DenseConvolution(pointwise));
         var (height, width) = pointwise.InPlane;
         _strip = Math.Clamp(ScratchFloats / (pointwise.InBlocks * width * Dense.Block), 1, height);
+        while (_strip * width > 112 && pointwise.Batch * ((height + _strip - 1) / _strip) < 8) _strip = (_strip + 1) / 2;
         _strips = (height + _strip - 1) / _strip;
         Items = checked(pointwise.Batch * _strips);
         var plane = _strip * width * Dense.Block;

@@ -133,17 +133,20 @@ internal sealed unsafe partial class Plan
             return;
         }
 
-        var (lines, pixels) = whole ? (1, Pixels(node)) : (shape.Height, shape.Width);
-        var blocks = Blocks(node);
+        var (height, width, blocks, strips) = (shape.Height, shape.Width, Blocks(node), Strips.Of(shape.Height, shape.Batch, Blocks(node)));
         var (firstLane, secondLane) = (first.Channels < node.Channels, second.Channels < node.Channels);
-        Add(Graph.NameOf(node), "elementwise, repeating", Planes(node), [a, b], [y], (item, _) =>
+        Add(Graph.NameOf(node), "elementwise, repeating", Planes(node) * strips.Count, [a, b], [y], (item, _) =>
         {
-            var (n, block) = Math.DivRem(item, blocks);
-            for (var line = 0; line < lines; line++)
+            var (place, block) = Math.DivRem(item, blocks);
+            var (n, strip) = Math.DivRem(place, strips.Count);
+            var end = Math.Min(height, (strip + 1) * strips.Height);
+            var rows = whole ? end - strip * strips.Height : 1; // at once
+            var pixels = rows * width;
+            for (var line = strip * strips.Height; line < end; line += rows)
             {
                 var p = a.P + Place(first, n, block, line);
                 var q = b.P + Place(second, n, block, line);
-                var to = y.P + ((long)item * lines + line) * pixels * 16;
+                var to = y.P + (((long)n * blocks + block) * height + line) * width * 16;
                 if (firstLane && secondLane) Broadcast.Pixels<TMap, FirstLane, FirstLane>(map, p, Step(first), q, Step(second), to, pixels);
                 else if (firstLane) Broadcast.Pixels<TMap, FirstLane, EachLane>(map, p, Step(first), q, Step(second), to, pixels);
                 else if (secondLane) Broadcast.Pixels<TMap, EachLane, FirstLane>(map, p, Step(first), q, Step(second), to, pixels);
@@ -188,13 +191,16 @@ internal sealed unsafe partial class Plan
         var (x, gate) = (Get(node.Inputs[0], Layout.Blocked), Get(node.Inputs[1], Layout.Blocked));
         var (add, (low, high)) = (then.Add, then.Last);
         var y = New(node, Layout.Blocked);
-        var pixels = Pixels(node);
-        Add(Graph.NameOf(node), "each channel times its gate, and what follows", Planes(node), add is null ? [x, gate] : [x, gate, add], [y], (item, _) =>
+        var (height, width, blocks, strips) = (node.Shape.Height, node.Shape.Width, Blocks(node), Strips.Of(node.Shape.Height, node.Shape.Batch, Blocks(node)));
+        Add(Graph.NameOf(node), "each channel times its gate, and what follows", Planes(node) * strips.Count, add is null ? [x, gate] : [x, gate, add], [y], (item, _) =>
         {
             float* offset = stackalloc float[16];
             new Span<float>(offset, 16).Clear();
-            var at = (long)item * pixels * 16;
-            Lanes.Scale(x.P + at, gate.P + item * 16L, offset, add is null ? null : add.P + at, low, high, y.P + at, pixels);
+            var (place, block) = Math.DivRem(item, blocks);
+            var (n, strip) = Math.DivRem(place, strips.Count);
+            var (plane, top) = ((long)n * blocks + block, strip * strips.Height);
+            var (at, rows) = ((plane * height + top) * width * 16, Math.Min(strips.Height, height - top));
+            Lanes.Scale(x.P + at, gate.P + plane * 16, offset, add is null ? null : add.P + at, low, high, y.P + at, rows * width);
         });
     }
 

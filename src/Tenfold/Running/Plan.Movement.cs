@@ -67,8 +67,8 @@ internal sealed unsafe partial class Plan
         var strips = (pixels + Strip - 1) / Strip;
         Add(Graph.NameOf(node), "lanes moved", checked(Planes(node) * strips), x, [y], (item, _) =>
         {
-            var (plane, strip) = Math.DivRem(item, strips);
-            var (n, block) = Math.DivRem(plane, blocks);
+            var (place, block) = Math.DivRem(item, blocks);
+            var (n, strip) = Math.DivRem(place, strips);
             var (move, from) = (moves[block], strip * Strip);
             var planes = stackalloc float*[16];
             for (var i = 0; i < move.Sources.Count; i++)
@@ -77,7 +77,7 @@ internal sealed unsafe partial class Plan
                 planes[i] = x[source.Map].P + (((long)n * inBlocks[source.Map] + source.Block) * pixels + from) * 16;
             }
 
-            move.Move(planes, y.P + ((long)plane * pixels + from) * 16, Math.Min(Strip, pixels - from));
+            move.Move(planes, y.P + (((long)n * blocks + block) * pixels + from) * 16, Math.Min(Strip, pixels - from));
         });
     }
 

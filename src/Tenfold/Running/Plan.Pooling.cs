@@ -144,11 +144,13 @@ internal sealed unsafe partial class Plan
         var y = New(node, Layout.Blocked);
         var kernel = new Separable(new LinearAxis(rows), new LinearAxis(columns), input.Shape.Width);
         var (from, to, height) = (Pixels(input), Pixels(node), node.Shape.Height);
-        var (strip, strips) = Strips(node);
-        Add(Graph.NameOf(node), $"{what}, by rows and columns", Planes(node) * strips, [x], [y], (item, scratch) =>
+        var (blocks, strips) = (Blocks(node), Strips.Of(height, node.Shape.Batch, Blocks(node)));
+        Add(Graph.NameOf(node), $"{what}, by rows and columns", Planes(node) * strips.Count, [x], [y], (item, scratch) =>
         {
-            var (plane, part) = Math.DivRem(item, strips);
-            kernel.Run(x.P + (long)plane * from * 16, y.P + (long)plane * to * 16, part * strip, Math.Min(height, (part + 1) * strip), scratch);
+            var (place, block) = Math.DivRem(item, blocks);
+            var (n, strip) = Math.DivRem(place, strips.Count);
+            var plane = (long)n * blocks + block;
+            kernel.Run(x.P + plane * from * 16, y.P + plane * to * 16, strip * strips.Height, Math.Min(height, (strip + 1) * strips.Height), scratch);
         }, kernel.Scratch);
     }
 
@@ -159,11 +161,13 @@ internal sealed unsafe partial class Plan
         var y = New(node, Layout.Blocked);
         var kernel = new MaxPooling(rows, columns, input.Shape.Width);
         var (from, to, height) = (Pixels(input), Pixels(node), node.Shape.Height);
-        var (strip, strips) = Strips(node);
-        Add(Graph.NameOf(node), "largest of rows, then of columns", Planes(node) * strips, [x], [y], (item, scratch) =>
+        var (blocks, strips) = (Blocks(node), Strips.Of(height, node.Shape.Batch, Blocks(node)));
+        Add(Graph.NameOf(node), "largest of rows, then of columns", Planes(node) * strips.Count, [x], [y], (item, scratch) =>
         {
-            var (plane, part) = Math.DivRem(item, strips);
-            kernel.Run(x.P + (long)plane * from * 16, y.P + (long)plane * to * 16, part * strip, Math.Min(height, (part + 1) * strip), scratch);
+            var (place, block) = Math.DivRem(item, blocks);
+            var (n, strip) = Math.DivRem(place, strips.Count);
+            var plane = (long)n * blocks + block;
+            kernel.Run(x.P + plane * from * 16, y.P + plane * to * 16, strip * strips.Height, Math.Min(height, (strip + 1) * strips.Height), scratch);
         }, kernel.Scratch);
     }
 
@@ -195,13 +199,5 @@ internal sealed unsafe partial class Plan
             if (gradient) kernel.Gradient(x.P + at, dy.P + at, y.P + at, from, to, scratch);
             else kernel.Run(x.P + at, y.P + at, from, to, scratch);
         }, kernel.Scratch);
-    }
-
-    // Planes are cut into strips of rows where there are few of them.
-    private static (int Strip, int Strips) Strips(Node node)
-    {
-        var strips = Math.Clamp(16 / Planes(node), 1, node.Shape.Height);
-        var strip = (node.Shape.Height + strips - 1) / strips;
-        return (strip, (node.Shape.Height + strip - 1) / strip);
     }
 }

@@ -14,7 +14,7 @@ internal sealed unsafe partial class Plan
             case ArgMax op:
                 var (outer, count, inner) = Middle(node.Inputs[0].Shape, (Axes)(1 << op.Axis))!.Value;
                 var (x, y) = (Get(node.Inputs[0], Layout.Plain), New(node, Layout.Plain));
-                Strips(node, "places of maxima", outer, inner, [x], [y], (row, from, n) => Reduction.Places(x.P + row * count * inner + from, inner, count, op.Last, y.P + row * inner + from, n));
+                InStrips(node, "places of maxima", outer, inner, [x], [y], (row, from, n) => Reduction.Places(x.P + row * count * inner + from, inner, count, op.Last, y.P + row * inner + from, n));
                 return true;
             case Standardize { Axis: 2 } op when node.Shape.Rank == 4: StandardizePlanes(node, op.Epsilon); return true;
             case Standardize op: StandardizeRows(node, op); return true;
@@ -47,7 +47,7 @@ internal sealed unsafe partial class Plan
     {
         var (x, y) = (Get(node.Inputs[0], Layout.Plain), New(node, Layout.Plain));
         var (outer, count, inner) = part;
-        Strips(node, what, outer, inner, [x], [y], (row, from, n) =>
+        InStrips(node, what, outer, inner, [x], [y], (row, from, n) =>
         {
             if (inner == 1) y.P[row] = Reduction.Row(map, x.P + row * count, count);
             else Reduction.Columns(map, x.P + row * count * inner + from, inner, count, y.P + row * inner + from, n);
@@ -57,7 +57,7 @@ internal sealed unsafe partial class Plan
     private delegate void OnStrip(long row, int from, int count);
 
     // Strips of columns of each of many rows.
-    private void Strips(Node node, string what, long rows, int columns, Slot[] reads, Slot[] writes, OnStrip work)
+    private void InStrips(Node node, string what, long rows, int columns, Slot[] reads, Slot[] writes, OnStrip work)
     {
         var strips = (columns + Strip - 1) / Strip;
         Add(Graph.NameOf(node), what, checked((int)(rows * strips)), reads, writes, (item, _) =>
