@@ -26,32 +26,43 @@ internal static unsafe class Lanes
     }
 
     /// <summary>Sum of each lane over a plane, and of the squares of its distances from the plane's own mean.</summary>
-    /// <remarks>Two passes over a plane that the first leaves in the cache: no cancellation, whatever the mean.</remarks>
+    /// <remarks>Two passes over a run of pixels that the first leaves in the first-level cache, and what the run's mean is off the mean before:
+    /// no cancellation, whatever the mean (Chan, Golub and LeVeque, 1979).</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Moments(float* x, int pixels, float* sum, float* squares)
     {
-        for (var lane = 0; lane < Dense.Block; lane += Step)
+        new Span<float>(sum, Dense.Block).Clear();
+        new Span<float>(squares, Dense.Block).Clear();
+        for (var first = 0; first < pixels; first += Run / Dense.Block)
         {
-            var total = Total(x + lane, pixels);
-            total.Store(sum + lane);
-            var mean = total / pixels;
-            Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;
-            var p = 0;
-            for (; p + 4 <= pixels; p += 4)
+            var count = Math.Min(Run / Dense.Block, pixels - first);
+            for (var lane = 0; lane < Dense.Block; lane += Step)
             {
-                var d0 = Vector.Load(x + lane + p * 16) - mean;
-                var d1 = Vector.Load(x + lane + p * 16 + 16) - mean;
-                var d2 = Vector.Load(x + lane + p * 16 + 32) - mean;
-                var d3 = Vector.Load(x + lane + p * 16 + 48) - mean;
-                (s0, s1, s2, s3) = (s0 + d0 * d0, s1 + d1 * d1, s2 + d2 * d2, s3 + d3 * d3);
-            }
+                var from = x + (nint)first * Dense.Block + lane;
+                var total = Total(from, count);
+                var mean = total / count;
+                Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;
+                var p = 0;
+                for (; p + 4 <= count; p += 4)
+                {
+                    var d0 = Vector.Load(from + p * 16) - mean;
+                    var d1 = Vector.Load(from + p * 16 + 16) - mean;
+                    var d2 = Vector.Load(from + p * 16 + 32) - mean;
+                    var d3 = Vector.Load(from + p * 16 + 48) - mean;
+                    (s0, s1, s2, s3) = (s0 + d0 * d0, s1 + d1 * d1, s2 + d2 * d2, s3 + d3 * d3);
+                }
 
-            for (; p < pixels; p++)
-            {
-                var d = Vector.Load(x + lane + p * 16) - mean;
-                s0 += d * d;
-            }
+                for (; p < count; p++)
+                {
+                    var d = Vector.Load(from + p * 16) - mean;
+                    s0 += d * d;
+                }
 
-            (s0 + s1 + (s2 + s3)).Store(squares + lane);
+                var before = Vector.Load(sum + lane);
+                var off = first == 0 ? default : mean - before / first;
+                (Vector.Load(squares + lane) + (s0 + s1 + (s2 + s3)) + off * off * ((float)first * count / (first + count))).Store(squares + lane);
+                (before + total).Store(sum + lane);
+            }
         }
     }
 
@@ -86,32 +97,59 @@ internal static unsafe class Lanes
     }
 
     /// <summary>Sums over a plane of dy and of dy (x - mean), for each lane.</summary>
-    public static void NormSums(float* x, float* dy, int pixels, float* mean, float* sum, float* product)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void NormSums(float* x, float* dy, in LaneMask mask, int pixels, float* mean, float* sum, float* product)
     {
-        for (var lane = 0; lane < Dense.Block; lane += Step)
-        {
-            var m = Vector.Load(mean + lane);
-            Vector<float> s0 = default, s1 = default, p0 = default, p1 = default;
-            var p = 0;
-            for (; p + 2 <= pixels; p += 2)
+        new Span<float>(sum, Dense.Block).Clear();
+        new Span<float>(product, Dense.Block).Clear();
+        for (var from = 0; from < pixels * 16; from += Run)
+            for (var lane = 0; lane < Dense.Block; lane += Step)
             {
-                var d0 = Vector.Load(dy + lane + p * 16);
-                var d1 = Vector.Load(dy + lane + p * 16 + 16);
-                (s0, s1) = (s0 + d0, s1 + d1);
-                p0 += d0 * (Vector.Load(x + lane + p * 16) - m);
-                p1 += d1 * (Vector.Load(x + lane + p * 16 + 16) - m);
-            }
+                var m = Vector.Load(mean + lane);
+                Vector<float> s0 = Vector.Load(sum + lane), s1 = default, p0 = Vector.Load(product + lane), p1 = default;
+                var (p, end) = (from + lane, Math.Min(pixels * 16, from + Run));
+                if (mask.Factor != null)
+                {
+                    var (f, o, low, high) = (Vector.Load(mask.Factor + lane), Vector.Load(mask.Offset + lane), new Vector<float>(mask.Low), new Vector<float>(mask.High));
+                    for (; p + 16 < end; p += 32)
+                    {
+                        var (v0, v1) = (Vector.Load(x + p), Vector.Load(x + p + 16));
+                        var d0 = LaneMask.Pass(Vector.FusedMultiplyAdd(v0, f, o), low, high, Vector.Load(dy + p));
+                        var d1 = LaneMask.Pass(Vector.FusedMultiplyAdd(v1, f, o), low, high, Vector.Load(dy + p + 16));
+                        (s0, s1) = (s0 + d0, s1 + d1);
+                        p0 = Vector.FusedMultiplyAdd(d0, v0 - m, p0);
+                        p1 = Vector.FusedMultiplyAdd(d1, v1 - m, p1);
+                    }
 
-            for (; p < pixels; p++)
-            {
-                var d = Vector.Load(dy + lane + p * 16);
-                s0 += d;
-                p0 += d * (Vector.Load(x + lane + p * 16) - m);
-            }
+                    if (p < end)
+                    {
+                        var v = Vector.Load(x + p);
+                        var d = LaneMask.Pass(Vector.FusedMultiplyAdd(v, f, o), low, high, Vector.Load(dy + p));
+                        s0 += d;
+                        p0 = Vector.FusedMultiplyAdd(d, v - m, p0);
+                    }
+                }
+                else
+                {
+                    for (; p + 16 < end; p += 32)
+                    {
+                        var (d0, d1) = (Vector.Load(dy + p), Vector.Load(dy + p + 16));
+                        (s0, s1) = (s0 + d0, s1 + d1);
+                        p0 = Vector.FusedMultiplyAdd(d0, Vector.Load(x + p) - m, p0);
+                        p1 = Vector.FusedMultiplyAdd(d1, Vector.Load(x + p + 16) - m, p1);
+                    }
 
-            (s0 + s1).Store(sum + lane);
-            (p0 + p1).Store(product + lane);
-        }
+                    if (p < end)
+                    {
+                        var d = Vector.Load(dy + p);
+                        s0 += d;
+                        p0 = Vector.FusedMultiplyAdd(d, Vector.Load(x + p) - m, p0);
+                    }
+                }
+
+                (s0 + s1).Store(sum + lane);
+                (p0 + p1).Store(product + lane);
+            }
     }
 
     /// <summary>y = within bounds of (x factor + offset + add), factor and offset a number per lane.</summary>
@@ -144,14 +182,26 @@ internal static unsafe class Lanes
     }
 
     /// <summary>y = x factor + dy slope + offset, each a number per lane.</summary>
-    public static void Blend(float* x, float* dy, float* factor, float* slope, float* offset, float* y, int pixels)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Blend(float* x, float* dy, in LaneMask mask, float* factor, float* slope, float* offset, float* y, int pixels)
     {
         for (var from = 0; from < pixels * 16; from += Run)
             for (var lane = 0; lane < Dense.Block; lane += Step)
             {
                 var (f, s, o) = (Vector.Load(factor + lane), Vector.Load(slope + lane), Vector.Load(offset + lane));
-                for (var p = from + lane; p < Math.Min(pixels * 16, from + Run); p += 16)
-                    Vector.FusedMultiplyAdd(Vector.Load(x + p), f, Vector.FusedMultiplyAdd(Vector.Load(dy + p), s, o)).Store(y + p);
+                var (p, end) = (from + lane, Math.Min(pixels * 16, from + Run));
+                if (mask.Factor != null)
+                {
+                    var (mf, mo, low, high) = (Vector.Load(mask.Factor + lane), Vector.Load(mask.Offset + lane), new Vector<float>(mask.Low), new Vector<float>(mask.High));
+                    for (; p < end; p += 16)
+                    {
+                        var v = Vector.Load(x + p);
+                        var d = LaneMask.Pass(Vector.FusedMultiplyAdd(v, mf, mo), low, high, Vector.Load(dy + p));
+                        Vector.FusedMultiplyAdd(v, f, Vector.FusedMultiplyAdd(d, s, o)).Store(y + p);
+                    }
+                }
+
+                for (; p < end; p += 16) Vector.FusedMultiplyAdd(Vector.Load(x + p), f, Vector.FusedMultiplyAdd(Vector.Load(dy + p), s, o)).Store(y + p);
             }
     }
 
@@ -170,6 +220,19 @@ internal static unsafe class Lanes
         for (; p < pixels; p++) s0 += Vector.Load(x + p * 16);
         return s0 + s1 + (s2 + s3);
     }
+}
+
+/// <summary>Which numbers of a gradient an activation lets pass: those where low &lt; x factor + offset &lt; high, with a factor and an offset per lane; all where the factors are null.</summary>
+internal unsafe struct LaneMask
+{
+    public float* Factor;
+    public float* Offset;
+    public float Low;
+    public float High;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Pass(Vector<float> value, Vector<float> low, Vector<float> high, Vector<float> dy) =>
+        Vector.AsVectorSingle(Vector.GreaterThan(value, low) & Vector.LessThan(value, high) & Vector.AsVectorInt32(dy));
 }
 
 /// <summary>A function of one number, on a vector of them.</summary>

@@ -15,6 +15,7 @@ internal sealed unsafe partial class Plan
             case BatchNorm op when node.Shape.Rank == 2: NormOfVectors(node, op.Epsilon); return true;
             case BatchNormScaleGradient op when node.Inputs[0].Shape.Rank == 4: NormScaleGradient(node, op); return true;
             case BatchNormInputGradient op when node.Shape.Rank == 4: NormInputGradient(node, op); return true;
+            case ReluGradient or Relu6Gradient when Masked(node) is not null: return true; // done by the norm's gradients
             case ChannelSum when _slots.ContainsKey((node, Layout.Plain)): return true; // came with the norm's scale gradient
             case ChannelSum when node.Inputs[0].Shape.Rank == 4: SumChannels(node); return true;
             default: return false;
@@ -67,17 +68,47 @@ internal sealed unsafe partial class Plan
         Add(Graph.NameOf(node), "scale and shift", planes, reads, [y], (item, _) =>
         {
             float* factor = stackalloc float[16], offset = stackalloc float[16];
-            var c = item % blocks * 16;
-            for (var lane = 0; lane < 16; lane++)
-            {
-                factor[lane] = scale.P[c + lane] / MathF.Sqrt(variance.P[c + lane] + epsilon);
-                offset[lane] = shift.P[c + lane] - mean.P[c + lane] * factor[lane];
-            }
-
+            AsLine(item % blocks * 16, scale, shift, mean, variance, epsilon, factor, offset);
             var at = (long)item * pixels * 16;
             Lanes.Scale(x.P + at, factor, offset, add is null ? null : add.P + at, low, high, y.P + at, pixels);
         });
     }
+
+    // A norm as a line for each of 16 channels.
+    private static void AsLine(int c, Slot scale, Slot shift, Slot mean, Slot variance, float epsilon, float* factor, float* offset)
+    {
+        for (var lane = 0; lane < 16; lane++)
+        {
+            factor[lane] = scale.P[c + lane] / MathF.Sqrt(variance.P[c + lane] + epsilon);
+            offset[lane] = shift.P[c + lane] - mean.P[c + lane] * factor[lane];
+        }
+    }
+
+    // The gradient of an activation right behind a norm, wanted by that norm's gradients alone. They read the norm's input, from which they see as well where
+    // the activation lets pass: three of eight passes over a map are spared. The norm, and the gradient of the activation's output.
+    private (Node Norm, Node Dy)? Masked(Node node) =>
+        node.Op is ReluGradient or Relu6Gradient && node.Inputs[0] is { Shape.Rank: 4, Op: Fused { First: BatchNorm, Then: [Relu or Relu6] } } norm
+        && _users.TryGetValue(node, out var users) && users is [{ Op: BatchNormScaleGradient } first, { Op: ChannelSum }, { Op: BatchNormInputGradient } last]
+        && first.Inputs[0] == norm.Inputs[0] && last.Inputs[0] == norm.Inputs[0] && first.Inputs[1] == node && last.Inputs[1] == node && !Graph.Outputs.Contains(node)
+            ? (norm, node.Inputs[1])
+            : null;
+
+    // The gradient that comes to a norm, and how to mask it where an activation's gradient is left to the reader.
+    private (Slot Dy, Slot[] Vectors, MaskOf Mask) Incoming(Node dy)
+    {
+        if (Masked(dy) is not { } masked) return (Get(dy, Layout.Blocked), [], (_, _, _) => default);
+        var fused = (Fused)masked.Norm.Op;
+        var (epsilon, (low, high)) = (((BatchNorm)fused.First).Epsilon, Range(fused.Then[0]));
+        Slot[] vectors = [.. masked.Norm.Inputs.Skip(1).Take(4).Select(input => Get(input, Layout.Plain))];
+        return (Get(masked.Dy, Layout.Blocked), vectors, (c, factor, offset) =>
+        {
+            AsLine(c, vectors[0], vectors[1], vectors[2], vectors[3], epsilon, factor, offset);
+            return new LaneMask { Factor = factor, Offset = offset, Low = low, High = high };
+        }
+        );
+    }
+
+    private delegate LaneMask MaskOf(int channel, float* factor, float* offset);
 
     private void NormOfVectors(Node node, float epsilon)
     {
@@ -106,7 +137,8 @@ internal sealed unsafe partial class Plan
     private void NormScaleGradient(Node node, BatchNormScaleGradient op)
     {
         var source = node.Inputs[1];
-        var (x, dy) = (Get(node.Inputs[0], Layout.Blocked), Get(source, Layout.Blocked));
+        var x = Get(node.Inputs[0], Layout.Blocked);
+        var (dy, line, maskOf) = Incoming(source);
         var (mean, variance) = (Get(node.Inputs[2], Layout.Plain), Get(node.Inputs[3], Layout.Plain));
         var sum = _users[source].Find(user => user.Op is ChannelSum && !_slots.ContainsKey((user, Layout.Plain)));
         var (planes, pixels, blocks, batch) = (Planes(source), Pixels(source), Blocks(source), source.Shape.Batch);
@@ -114,8 +146,12 @@ internal sealed unsafe partial class Plan
         var products = Floats(planes * 16L);
         var dscale = New(node, Layout.Plain);
         var dshift = sum is null ? Floats(blocks * 16L) : New(sum, Layout.Plain);
-        Add(Graph.NameOf(node), "sums of each plane", planes, [x, dy, mean], [sums, products], (item, _) =>
-            Lanes.NormSums(x.P + (long)item * pixels * 16, dy.P + (long)item * pixels * 16, pixels, mean.P + item % blocks * 16, sums.P + item * 16, products.P + item * 16));
+        Add(Graph.NameOf(node), "sums of each plane", planes, [x, dy, mean, .. line], [sums, products], (item, _) =>
+        {
+            float* factor = stackalloc float[16], offset = stackalloc float[16];
+            var mask = maskOf(item % blocks * 16, factor, offset);
+            Lanes.NormSums(x.P + (long)item * pixels * 16, dy.P + (long)item * pixels * 16, mask, pixels, mean.P + item % blocks * 16, sums.P + item * 16, products.P + item * 16);
+        });
         Add(Graph.NameOf(node), "over the batch", 1, [sums, products, variance], [dscale, dshift], (_, _) =>
         {
             for (var c = 0; c < node.Shape[0]; c++)
@@ -135,16 +171,17 @@ internal sealed unsafe partial class Plan
 
     private void NormInputGradient(Node node, BatchNormInputGradient op)
     {
-        var (x, dy) = (Get(node.Inputs[0], Layout.Blocked), Get(node.Inputs[1], Layout.Blocked));
+        var x = Get(node.Inputs[0], Layout.Blocked);
+        var (dy, line, maskOf) = Incoming(node.Inputs[1]);
         Slot[] vectors = [.. node.Inputs.Skip(2).Select(input => Get(input, Layout.Plain))];
         var (scale, mean, variance, dscale, dshift) = (vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]);
         var dx = New(node, Layout.Blocked);
         var (planes, pixels, blocks) = (Planes(node), Pixels(node), Blocks(node));
         var share = op.Training ? 1f / ((float)node.Shape.Batch * pixels) : 0;
-        Add(Graph.NameOf(node), "one pass", planes, [x, dy, .. vectors], [dx], (item, _) =>
+        Add(Graph.NameOf(node), "one pass", planes, [x, dy, .. vectors, .. line], [dx], (item, _) =>
         {
             // dx = scale r (dy - share (dshift + (x - mean) r dscale)), r = 1 / sqrt(v + e): a line in x and dy.
-            float* factor = stackalloc float[16], slope = stackalloc float[16], offset = stackalloc float[16];
+            float* factor = stackalloc float[16], slope = stackalloc float[16], offset = stackalloc float[16], maskFactor = stackalloc float[16], maskOffset = stackalloc float[16];
             var c = item % blocks * 16;
             for (var lane = 0; lane < 16; lane++)
             {
@@ -155,7 +192,7 @@ internal sealed unsafe partial class Plan
             }
 
             var at = (long)item * pixels * 16;
-            Lanes.Blend(x.P + at, dy.P + at, factor, slope, offset, dx.P + at, pixels);
+            Lanes.Blend(x.P + at, dy.P + at, maskOf(c, maskFactor, maskOffset), factor, slope, offset, dx.P + at, pixels);
         });
     }
 

@@ -16,6 +16,10 @@ public class BatchNormMatrix : Matrix<BatchNormMatrix>, ICases
         new("training far from zero", x => x.BatchNormInTraining(), [3, 4, 5, 5]) { Draws = [Draws.Uniform(1000, 1001)], Tolerance = 2e-3 },
         new("conv, norm, relu", x => x.ConvBn(4, 3).Relu(), [2, 3, 5, 4]),
         new("conv, norm in training, relu", x => x.Conv(4, 3, bias: false).BatchNormInTraining().Relu(), [2, 3, 5, 4]),
+        // The activation's gradient is part of the norm's, which masks by its own input; more than a run of 128 pixels, several blocks, planes of an odd number of pixels.
+        new("norm in training, relu, conv", x => x.BatchNormInTraining().Relu().Conv(5, 1), [2, 35, 13, 13]),
+        new("norm in training, relu6, conv", x => x.BatchNormInTraining().Relu6().Conv(5, 1), [2, 18, 12, 15]) { Weights = _ => Draws.Uniform(2, 5) }, // from below 0 to above 6
+        new("relu of a norm that others read", x => x.BatchNormInTraining().Relu() is var y ? y.Conv(4, 3) + y : x, [2, 4, 5, 3]),
         new("norm, relu, conv", x => x.BatchNorm().Relu().Conv(5, 1), [2, 4, 3, 3]),
         new("depthwise, norm, relu6", x => x.Depthwise(3, bias: false).BatchNorm().Relu6(), [1, 19, 4, 5]),
         new("norm of vectors, relu", x => x.Linear(9).BatchNorm().Relu(), [4, 6]),
