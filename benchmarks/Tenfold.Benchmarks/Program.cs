@@ -20,6 +20,8 @@ switch (arguments.Words)
     case ["steady"]:
         SteadyBenchmark.Run(arguments);
         return 0;
+    case ["sessions"]:
+        return SessionsBenchmark.Run(arguments);
     case ["peers", .. var tables]:
         return PeersBenchmark.Run(tables, arguments);
     case ["once", ..]:
@@ -37,6 +39,7 @@ switch (arguments.Words)
                   --seconds 2          for each row and engine
                   --exact              no Winograd
                   --dry                nothing is kept
+              sessions  several at once, each from a thread of its own: --network resnet18 --sessions 4 --threads 1 --seconds 2
               train     training steps of one network: --network resnet20 --batch 128 --threads 2 --seconds 10 --profile
               conv      one convolution by every algorithm
               op        one operation and its gradients

@@ -132,7 +132,7 @@ internal static class PeersBenchmark
         }
     }
 
-    private static OnnxRuntimeContestant OnnxRuntime(Model model, Tensor x, int threads)
+    public static OnnxRuntimeContestant OnnxRuntime(Model model, Tensor x, int threads)
     {
         var path = Path.Combine(Path.GetTempPath(), $"tenfold-{Environment.ProcessId}.onnx");
         try
