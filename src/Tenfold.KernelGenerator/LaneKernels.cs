@@ -29,6 +29,10 @@ public sealed class LaneKernels : IIncrementalGenerator
                 if (kernel is 3 or 5 or 7) Gradient(code, vector, kernel, stride);
             }
 
+        for (var p = 1; p <= outputs; p++) Tile(code, vector, 3, 1, p, apart: true);
+        code.AppendLine("    /// <summary>Of columns as far apart as the outputs, by the number of these, less 1.</summary>");
+        code.AppendLine($"    public static readonly delegate*<in LaneTile, void>[] Tiles3Apart = [{string.Join(", ", Enumerable.Range(1, outputs).Select(p => $"&Tile3Apartx{p}"))}];");
+
         code.AppendLine("}");
         return code.ToString();
     }
@@ -44,10 +48,11 @@ public sealed class LaneKernels : IIncrementalGenerator
     }
 
     // y[p] = bias + sum over planes, rows and j of x[p stride + j] w[j]. Column q of x is loaded once for all outputs that read it; where the map
-    // may have ended it is 0.
-    private static void Tile(StringBuilder code, string vector, int kernel, int stride, int outputs)
+    // may have ended it is 0. Of a dilated kernel the columns of x lie as far apart as those of y.
+    private static void Tile(StringBuilder code, string vector, int kernel, int stride, int outputs, bool apart = false)
     {
-        Begin(code, vector, $"Tile{kernel}By{stride}x{outputs}", "LaneTile");
+        Begin(code, vector, $"Tile{kernel}{(apart ? "Apart" : $"By{stride}")}x{outputs}", "LaneTile");
+        if (apart) code.AppendLine("            nint pixel = t.YPixel;");
         code.AppendLine("            var (from, to, xRow, planes) = (t.From, t.To, t.XRow, t.Planes);");
         code.AppendLine($"            var a0 = {vector}.Load(t.Bias + lane);");
         for (var p = 1; p < outputs; p++) code.AppendLine($"            var a{p} = a0;");
@@ -61,12 +66,14 @@ public sealed class LaneKernels : IIncrementalGenerator
         code.AppendLine("                {");
         for (var j = 0; j < kernel; j++) code.AppendLine($"                    var w{j} = {vector}.Load(w + {j * 16});");
         var columns = (outputs - 1) * stride + kernel;
+        if (apart) code.AppendLine("                    var at = x;");
         for (var q = 0; q < columns; q++)
         {
             var left = q < kernel - 1 ? $"from > {q}" : "";
             var right = q > (outputs - 1) * stride ? $"to <= {q}" : "";
             var outside = left.Length > 0 && right.Length > 0 ? $"{left} || {right}" : left + right;
-            code.AppendLine($"                    var x{q} = {(outside.Length > 0 ? $"{outside} ? default : " : "")}{vector}.Load(x + {q * 16});");
+            code.AppendLine($"                    var x{q} = {(outside.Length > 0 ? $"{outside} ? default : " : "")}{vector}.Load({(apart ? "at" : $"x + {q * 16}")});");
+            if (apart && q + 1 < columns) code.AppendLine("                    at += pixel;");
             for (var p = 0; p < outputs; p++)
                 if (q - p * stride is var j && j >= 0 && j < kernel) code.AppendLine($"                    a{p} = {vector}.FusedMultiplyAdd(x{q}, w{j}, a{p});");
         }

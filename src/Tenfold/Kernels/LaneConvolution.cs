@@ -139,6 +139,7 @@ internal sealed class LaneAxis
         Whole = (whole, end);
         Regular = Taps is 1 or 2 or 3 or 4 or 5 or 7 && Step == 1 && geometry.InStride is 1 or 2 && (geometry.InStride == 1 || Taps is 3 or 5 or 7)
             && Place(0) > -Taps && Place(geometry.Count - 1) < size;
+        Apart = Taps == 3 && Step > 1 && geometry is { InStride: 1, OutStride: 1 } && Place(0) + 2 * Step >= 0 && Place(geometry.Count - 1) < size;
     }
 
     public Geometry Geometry { get; }
@@ -159,6 +160,9 @@ internal sealed class LaneAxis
 
     /// <summary>Whether every output sees the map, by taps that are neighbours: what the generated tiles ask for.</summary>
     public bool Regular { get; }
+
+    /// <summary>The same, by three taps <see cref="Step"/> columns apart: of a dilated kernel every Step-th output is one of a kernel that is not.</summary>
+    public bool Apart { get; }
 
     /// <summary>The outputs whose taps all lie in the map.</summary>
     public (int From, int To) Whole { get; }
@@ -201,7 +205,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
     private readonly int _items;
     private readonly long _scratch;
 
-    public override string Name => _map.Whole ? $"depthwise, {(_phases.All(phase => phase.Columns.Regular) ? "tiles" : "any taps")}" : $"lanes across groups, {_map.Planes} planes";
+    public override string Name => _map.Whole ? $"depthwise, {(_phases.All(phase => phase.Columns.Regular || phase.Columns.Apart) ? "tiles" : "any taps")}" : $"lanes across groups, {_map.Planes} planes";
 
     public override string Packing => _shape.Transposed ? $"lanes {_shape}" : $"lanes {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}";
 
@@ -273,7 +277,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             YPixel = columns.Geometry.OutStride * Dense.Block,
             FirstLow = then.First.Low,
             FirstHigh = then.First.High,
-            Last = columns.Regular && then.Activation?.Is<HardSwishOf>() == true ? LaneLast.HardSwish
+            Last = (columns.Regular || columns.Apart) && then.Activation?.Is<HardSwishOf>() == true ? LaneLast.HardSwish
                 : then.Last is (float.NegativeInfinity, float.PositiveInfinity) ? LaneLast.Free : LaneLast.Bounded,
             Low = then.Last.Low,
             High = then.Last.High,
@@ -298,8 +302,10 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         var weights = packed + phase.Weights + block * phase.WeightsOfBlock(_map.Planes);
         var outWidth = (long)_shape.OutPlane.Width * Dense.Block;
         var most = Simd.Width == 512 ? 14 : 8;
-        var tiles = columns.Regular ? Tiles(columns.Taps, columns.Geometry.InStride) : null;
+        var tiles = columns.Regular ? Tiles(columns.Taps, columns.Geometry.InStride) : columns.Apart ? Simd.Width == 512 ? Lane512.Tiles3Apart : LaneAny.Tiles3Apart : null;
         var (count, pixel) = (columns.Geometry.Count, tile.YPixel);
+        var apart = columns.Regular || tiles == null ? 1 : columns.Step;
+        tile.YPixel *= apart;
         for (var t = from; t < to; t++)
         {
             var (i, end) = rows.Inside(t);
@@ -314,17 +320,21 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
                 continue;
             }
 
-            var segments = (count + most - 1) / most;
-            for (var segment = 0; segment < segments; segment++)
+            for (var side = 0; side < Math.Min(apart, count); side++)
             {
-                var start = count * segment / segments;
-                var outputs = count * (segment + 1) / segments - start;
-                var place = columns.Place(start);
-                tile.X = row + place * Dense.Block;
-                (tile.From, tile.To) = (-place, _shape.InPlane.Width - place);
-                tile.Y = y + at + (long)start * tile.YPixel;
-                tile.Add = then.Add == null ? null : then.Add + at + (long)start * tile.YPixel;
-                tiles[outputs - 1](tile);
+                var outputs = (count - side + apart - 1) / apart;
+                var segments = (outputs + most - 1) / most;
+                for (var segment = 0; segment < segments; segment++)
+                {
+                    var start = outputs * segment / segments;
+                    var place = columns.Place(side + start * apart);
+                    tile.X = row + place * Dense.Block;
+                    (tile.From, tile.To) = ((-place + apart - 1) / apart, (_shape.InPlane.Width - place + apart - 1) / apart);
+                    var column = (long)side * pixel + (long)start * tile.YPixel;
+                    tile.Y = y + at + column;
+                    tile.Add = then.Add == null ? null : then.Add + at + column;
+                    tiles[outputs * (segment + 1) / segments - start - 1](tile);
+                }
             }
 
             Finish(at);
