@@ -61,20 +61,30 @@ public sealed class PlaneKernels : IIncrementalGenerator
         code.AppendLine($"        var (bias, low, high) = ({Create(vector, "*t.Bias")}, {Create(vector, "t.Low")}, {Create(vector, "t.High")});");
         code.AppendLine("        for (var at = t.First; ;)");
         code.AppendLine("        {");
-        code.AppendLine("            var x = t.X + at;");
         for (var r = 0; r < rows; r++) code.AppendLine($"            var a{r} = bias;");
         var inputs = (rows - 1) * stride + kernel;
-        for (var q = 0; q < inputs; q++)
+        if (kept)
         {
+            code.AppendLine("            var x = t.X + at;");
+            for (var q = 0; q < inputs; q++)
+            {
+                for (var j = 0; j < kernel; j++) Row($"x{q}_{j}", $"x + o{j}", q, i => $"w{i * kernel + j}");
+                if (q + 1 < inputs) code.AppendLine("            x += xRow;");
+            }
+        }
+        else
+        {
+            // A column of weights at a time, loaded once and not for each row of the input: loads are what there are too many of, for most of x lie across two lines of the cache.
             for (var j = 0; j < kernel; j++)
             {
-                code.AppendLine($"            var x{q}_{j} = {vector}.Load(x + o{j});");
-                for (var r = 0; r < rows; r++)
-                    if (q - r * stride is var i && i >= 0 && i < kernel)
-                        code.AppendLine($"            a{r} = {vector}.FusedMultiplyAdd(x{q}_{j}, {(kept ? $"w{i * kernel + j}" : Create(vector, $"w[{i * kernel + j}]"))}, a{r});");
+                code.AppendLine($"            var x{j} = t.X + at + o{j};");
+                for (var i = 0; i < kernel; i++) code.AppendLine($"            var w{i}_{j} = {Create(vector, $"w[{i * kernel + j}]")};");
+                for (var q = 0; q < inputs; q++)
+                {
+                    Row($"x{q}_{j}", $"x{j}", q, i => $"w{i}_{j}");
+                    if (q + 1 < inputs) code.AppendLine($"            x{j} += xRow;");
+                }
             }
-
-            if (q + 1 < inputs) code.AppendLine("            x += xRow;");
         }
 
         code.AppendLine("            var y = t.Y + at;");
@@ -88,6 +98,14 @@ public sealed class PlaneKernels : IIncrementalGenerator
         code.AppendLine($"            at = Math.Min(at + {(vector == "Vector" ? "Vector<float>.Count" : "16")}, last);");
         code.AppendLine("        }");
         code.AppendLine("    }");
+
+        // Row q of the input, shifted by a tap, for all rows of outputs that read it.
+        void Row(string x, string place, int q, System.Func<int, string> weight)
+        {
+            code.AppendLine($"            var {x} = {vector}.Load({place});");
+            for (var r = 0; r < rows; r++)
+                if (q - r * stride is var i && i >= 0 && i < kernel) code.AppendLine($"            a{r} = {vector}.FusedMultiplyAdd({x}, {weight(i)}, a{r});");
+        }
     }
 
     // The same for four output channels: a[o][r] = bias[o] + sum over planes, i and j of x[plane][r stride + i][offset j] w[plane][o][i][j].
