@@ -17,6 +17,9 @@ switch (arguments.Words)
     case ["team"]:
         TeamBenchmark.Run(arguments);
         return 0;
+    case ["scaling"]:
+        ScalingBenchmark.Run(arguments);
+        return 0;
     case ["steady"]:
         SteadyBenchmark.Run(arguments);
         return 0;
@@ -44,6 +47,7 @@ switch (arguments.Words)
               conv      one convolution by every algorithm
               op        one operation and its gradients
               team      what a fork and join costs: --threads 2 --items 1, for each thread
+              scaling   every step of a network on one thread and on several: --network mobilenet_v2 --threads 2 --seconds 4
               steady    how far the pace of equal trainings spreads: --variants baseline,residual --repeats 10 --steps 100 --threads 2
 
               dotnet run --project benchmarks/Tenfold.Benchmarks -c Release -- peers networks --only resnet50 --threads 1 --seconds 2

@@ -167,7 +167,7 @@ internal sealed record DenseShape(int Batch, int In, int Out, Size InPlane, Size
 /// <summary>The rows of a map in strips of equal height.</summary>
 /// <remarks>Items go through all channels of a strip before the next strip begins, as those of convolutions do that read all channels: the items with which a thread
 /// begins are then the same part of the map in one step after another, and what it reads is mostly what it wrote itself. Where cores lie far apart this makes
-/// MobileNet v2 and ShuffleNet v2 on two threads 5 to 7 % faster, elsewhere up to 3 %.</remarks>
+/// MobileNet v2 and ShuffleNet v2 on two threads 4 to 7 % faster.</remarks>
 internal readonly record struct Strips(int Height, int Count)
 {
     /// <param name="least">How many strips all samples together shall have where they are more than a few rows high; 1 for whole planes, unless there are few of them.</param>
