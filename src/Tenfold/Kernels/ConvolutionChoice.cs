@@ -20,7 +20,7 @@ internal static class ConvolutionChoice
         if (forced is null && LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map), "");
         if (forced is { } m)
             return m == 0 || WinogradConvolution.Takes(shape)
-                ? (m > 0 ? new WinogradConvolution(shape, m) : Every(shape, !exact), "as asked")
+                ? (m > 0 ? new WinogradConvolution(shape, m, !exact) : Every(shape, !exact), "as asked")
                 : (Every(shape, !exact), "Winograd, which was asked for, takes 3x3 of stride 1 alone");
         if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape))
             return (Every(shape, !exact), exact ? "every product, as asked" : shape.Pointwise || shape.In <= 4 ? "" : "Winograd takes 3x3 of stride 1 alone");
@@ -31,7 +31,7 @@ internal static class ConvolutionChoice
         if (GroupWinogradConvolution.Takes(shape) && GroupRows(shape) is var rows && rows + Fetch(shape, 18) < cycles + Fetch(shape, best == 0 ? 9 : (best + 2) * (best + 2))) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
         return best == 0
             ? (Every(shape, !exact), "Winograd would not pay")
-            : (new WinogradConvolution(shape, best), $"{cycles / direct:p0} of the direct kernel's cycles");
+            : (new WinogradConvolution(shape, best, pairs: true), $"{cycles / direct:p0} of the direct kernel's cycles");
     }
 
     /// <summary>The kernel between maps in plain order, for what <see cref="PlaneConvolution.Takes"/>.</summary>
@@ -56,7 +56,7 @@ internal static class ConvolutionChoice
 
     private static double Winograd(DenseShape shape, int m)
     {
-        var kernel = new WinogradConvolution(shape, m);
+        var kernel = new WinogradConvolution(shape, m, pairs: true);
         double area = (m + 2) * (m + 2), transforms = area / 36;
         var products = kernel.Tiles * area * shape.InPerGroup * shape.OutBlocks / 0.9;
         var shares = shape.Groups == 1 ? kernel.Shares : 1; // groups share no input

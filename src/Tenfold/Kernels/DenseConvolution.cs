@@ -19,13 +19,12 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
     private readonly DenseShape _shape;
     private readonly Phase[] _phases;
     private readonly int _tileGroups;
-    private readonly bool _pairs;
 
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
     public DenseConvolution(DenseShape shape, bool pairs = false)
     {
-        (_shape, _pairs) = (shape, pairs && DenseSum.Pays(shape.InPerGroup * shape.KernelSize.Width, shape.OutPerGroup));
-        var tiles = shape.OutTiles(_pairs);
+        (_shape, Pairs) = (shape, pairs && DenseSum.Pays(shape.InPerGroup * shape.KernelSize.Width, shape.OutPerGroup));
+        var tiles = shape.OutTiles(Pairs);
         var phases = new List<Phase>();
         foreach (var rows in shape.Pointwise ? [new Geometry(1, 1, 0, 1, [0], [0])] : shape.Rows)
             foreach (var columns in shape.Pointwise ? [new Geometry(shape.OutPlane.Area, 1, 0, 1, [0], [0])] : shape.Columns)
@@ -45,7 +44,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             phase.First = Items;
             Items += shape.Batch * phase.Strips;
             phase.ScratchSize = shape.Pointwise ? 0 : phase.Gather.Size(phase.Strip);
-            Scratch = Math.Max(Scratch, phase.ScratchSize + (_pairs ? (phase.Strip * (shape.Pointwise ? 1 : phase.Columns.Count) + 15) / 16 * 16 : 0));
+            Scratch = Math.Max(Scratch, phase.ScratchSize + (Pairs ? (phase.Strip * (shape.Pointwise ? 1 : phase.Columns.Count) + 15) / 16 * 16 : 0));
             var plane = shape.Pointwise ? (long)shape.InPlane.Area * Dense.Block : phase.Gather.Plane(phase.Strip);
             foreach (var (block, blocks) in tiles)
             {
@@ -66,9 +65,12 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
     }
 
     // Runs are ordered by row of the kernel, channel and column whatever the map's size.
-    public override string Packing => (_shape.Transposed ? $"direct {_shape}" : $"direct {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}") + (_pairs ? " pairs" : "");
+    public override string Packing => (_shape.Transposed ? $"direct {_shape}" : $"direct {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}") + (Pairs ? " pairs" : "");
 
-    public override string Name => (_shape.Pointwise ? "pointwise" : _shape.Transposed ? "transposed, by phases" : "direct") + (_pairs ? ", in pairs" : "");
+    public override string Name => (_shape.Pointwise ? "pointwise" : _shape.Transposed ? "transposed, by phases" : "direct") + (Pairs ? ", in pairs" : "");
+
+    /// <summary>Whether products are computed in pairs.</summary>
+    public bool Pairs { get; }
 
     public override bool Activates => true;
 
@@ -173,14 +175,14 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             {
                 var (begun, ended) = _shape.Pointwise ? (0, 1) : phase.Rows.Inside(from + row, _shape.InPlane.Height);
                 var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth;
-                if (_pairs && tile.Sum != sum) exact[row] = tile.Sum.Products(x + (long)row * rowStep, columns, begun, ended, products + row * columns);
+                if (Pairs && tile.Sum != sum) exact[row] = tile.Sum.Products(x + (long)row * rowStep, columns, begun, ended, products + row * columns);
                 tile.Sum.Set(ref kernel, packed + tile.Weights, begun, ended, room);
                 for (var segment = 0; segment < segments; segment++)
                 {
                     var column = columns * segment / segments;
                     var pixels = columns * (segment + 1) / segments - column;
                     kernel.X = x + (long)row * rowStep + column * Dense.Block;
-                    kernel.Products = _pairs && exact[row] ? products + row * columns + column : null;
+                    kernel.Products = Pairs && exact[row] ? products + row * columns + column : null;
                     kernel.Y = y + at + (long)column * kernel.YPixel;
                     kernel.Add = then.Add == null ? null : then.Add + at + (long)column * kernel.YPixel;
                     Dense.Tile(ref kernel, pixels, tile.Blocks);
@@ -200,7 +202,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                 for (var j = 0; j < phase.Columns.Shifts.Length; j++)
                     runs.Add(new InputRun(c, Math.Min(Dense.Block - c % Dense.Block, range.To - c), i, j, (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j)) + c % Dense.Block));
         var sum = new DenseSum(
-            [.. runs.Select(run => new DenseBlock { Offset = checked((int)(run.Channel / Dense.Block * plane + run.Offset)), Channels = run.Channels })], phase.Rows.Shifts.Length, _pairs);
+            [.. runs.Select(run => new DenseBlock { Offset = checked((int)(run.Channel / Dense.Block * plane + run.Offset)), Channels = run.Channels })], phase.Rows.Shifts.Length, Pairs);
         return new Tile(block, blocks, weights, range, [.. runs], sum);
     }
 

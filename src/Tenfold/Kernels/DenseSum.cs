@@ -16,6 +16,17 @@ internal struct DenseTriple
     public int Channels;
 }
 
+/// <summary>Where a <see cref="DenseSum"/>'s input channels lie, section by section.</summary>
+internal unsafe struct DensePlaces
+{
+    public DenseTriple* Triples;
+
+    /// <summary>A, B and Channels: what lies side by side of both channels of pairs, up to 16.</summary>
+    public DenseTriple* Products;
+
+    public DenseBlock* Rest;
+}
+
 /// <summary>What a tile sums over, in which order its weights are packed, and, with products in pairs, what stands beside them.</summary>
 /// <remarks>
 /// S. Winograd, "A new algorithm for inner product", IEEE Transactions on Computers, 1968: with the weights of two channels exchanged, one multiplication does for two,
@@ -43,7 +54,7 @@ internal sealed unsafe class DenseSum
     private readonly int _sections;
     private readonly DenseBlock[] _rest; // of all sections in turn, as the next two
     private readonly DenseTriple[] _triples;
-    private readonly DenseTriple[] _products; // A, B and Channels: what lies side by side of both, up to 16
+    private readonly DenseTriple[] _products;
     private readonly int[] _restStart, _tripleStart, _productStart, _restRow, _tripleRow; // by section, and the end
     private readonly bool[] _second; // whether the pair of a packed row is a second one: of rows of triples
 
@@ -119,6 +130,8 @@ internal sealed unsafe class DenseSum
         for (var (t, k) = (0, 0); t < _triples.Length; t++)
             for (var c = 0; c < _triples[t].Channels; c++, k++) _second[k] = c % 2 != 0;
         Order = [.. order, .. restOrder];
+        Rank = new int[Order.Length];
+        for (var k = 0; k < Order.Length; k++) Rank[Order[k]] = k;
 
         static T[] Pinned<T>(List<T> list)
         {
@@ -136,11 +149,43 @@ internal sealed unsafe class DenseSum
     /// <summary>Which input channel, counted through all runs, each row of packed weights belongs to.</summary>
     public int[] Order { get; }
 
+    /// <summary>In which row of packed weights each input channel stands: <see cref="Order"/> turned around.</summary>
+    public int[] Rank { get; }
+
     /// <summary>Floats of the packed weights of a tile of so many output channels.</summary>
     public long PackedSize(int width) => (Order.Length + Head) * (long)width;
 
     // Rows before those of the weights: less each section's products of weights, less those of all, the factor that undoes the scale.
     private int Head => Pairs ? _sections + 2 : 0;
+
+    /// <summary>As given, from a tile's first pixel on.</summary>
+    public DensePlaces Places => new()
+    {
+        Triples = (DenseTriple*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)), // pinned, as the others
+        Products = (DenseTriple*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_products)),
+        Rest = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rest)),
+    };
+
+    /// <summary>How many triples, products and others there are.</summary>
+    public (int Triples, int Products, int Others) Counts => (_triples.Length, _products.Length, _rest.Length);
+
+    /// <summary>Says where the channels lie if they do not lie as given.</summary>
+    /// <param name="begin">Where, as given, each of some pieces begins, in order.</param>
+    /// <param name="by">By how much each piece is moved.</param>
+    /// <param name="to">Room for <see cref="Counts"/>.</param>
+    public void Move(ReadOnlySpan<int> begin, ReadOnlySpan<int> by, in DensePlaces to)
+    {
+        for (var i = 0; i < _triples.Length; i++) to.Triples[i] = new DenseTriple { A = Of(_triples[i].A, begin, by), B = Of(_triples[i].B, begin, by), C = Of(_triples[i].C, begin, by), Channels = _triples[i].Channels };
+        for (var i = 0; i < _products.Length; i++) to.Products[i] = new DenseTriple { A = Of(_products[i].A, begin, by), B = Of(_products[i].B, begin, by), Channels = _products[i].Channels };
+        for (var i = 0; i < _rest.Length; i++) to.Rest[i] = _rest[i] with { Offset = Of(_rest[i].Offset, begin, by) };
+
+        static int Of(int place, ReadOnlySpan<int> begin, ReadOnlySpan<int> by)
+        {
+            var piece = by.Length - 1;
+            while (place < begin[piece]) piece--;
+            return place + by[piece];
+        }
+    }
 
     /// <summary>Where the rows of weights begin, as they are before <see cref="Finish"/>.</summary>
     public float* Rows(float* packed) => packed + Head * Width;
@@ -197,15 +242,18 @@ internal sealed unsafe class DenseSum
     /// <summary>Lets a tile sum over sections [first, end).</summary>
     /// <param name="packed">Where the tile's packed weights begin.</param>
     /// <param name="room">16 floats, read by the micro-kernel.</param>
-    public void Set(ref DenseTile tile, float* packed, int first, int end, float* room)
+    public void Set(ref DenseTile tile, float* packed, int first, int end, float* room) => Set(ref tile, Places, packed, first, end, room);
+
+    /// <inheritdoc cref="Set(ref DenseTile, float*, int, int, float*)"/>
+    public void Set(ref DenseTile tile, in DensePlaces places, float* packed, int first, int end, float* room)
     {
         var width = Pairs ? Width : tile.WStep;
         var rows = Rows(packed);
         var all = (first, end) == (0, _sections);
-        tile.Triples = (DenseTriple*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)) + _tripleStart[first]; // pinned
+        tile.Triples = places.Triples + _tripleStart[first];
         tile.TripleCount = _tripleStart[end] - _tripleStart[first];
         tile.TripleW = rows + (long)_tripleRow[first] * width;
-        tile.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rest)) + _restStart[first]; // pinned
+        tile.Blocks = places.Rest + _restStart[first];
         tile.Count = _restStart[end] - _restStart[first];
         tile.W = rows + ((long)_tripleRow[_sections] + _restRow[first]) * width;
         if (!Pairs) return;
@@ -220,10 +268,13 @@ internal sealed unsafe class DenseSum
     /// <summary>For each pixel, less the products of its channels in pairs.</summary>
     /// <param name="x">The first pixel; up to 15 floats behind the last are read.</param>
     /// <returns>Whether pairs are as exact as single products: whether the map's numbers, of which a sixteenth is looked at, are about as large as expected.</returns>
+    public bool Products(float* x, int pixels, int first, int end, float* to, float magnitude = 1) => Products(Places, x, pixels, first, end, to, magnitude);
+
+    /// <inheritdoc cref="Products(float*, int, int, int, float*, float)"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public bool Products(float* x, int pixels, int first, int end, float* to, float magnitude = 1)
+    public bool Products(in DensePlaces places, float* x, int pixels, int first, int end, float* to, float magnitude = 1)
     {
-        var list = (DenseTriple*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_products)); // pinned
+        var list = places.Products;
         var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
         DenseTriple* begin = list + _productStart[first], last = list + _productStart[end];
         var p = 0;

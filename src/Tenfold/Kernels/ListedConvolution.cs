@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Tenfold.Kernels;
 
 /// <summary>A pointwise convolution, in groups or not, of channels that lie wherever they do: in several maps, in any order.</summary>
@@ -17,22 +15,50 @@ internal sealed unsafe class ListedConvolution : PackedKernel
     private readonly DenseShape _shape;
     private readonly (int Map, int Channel)[] _channels;
     private readonly int[] _blocks; // of each map
+    private readonly int[] _begin; // where each map would begin, if one sample's maps lay one behind another
     private readonly Tile[] _tiles;
+    private readonly (int Triples, int Products, int Others) _most;
     private readonly int _strip, _strips, _shares;
+    private readonly bool _pairs;
 
     /// <param name="channels">For each input channel of the shape: which channel of which map.</param>
     /// <param name="blocks">Blocks of channels of each map.</param>
-    public ListedConvolution(DenseShape shape, (int Map, int Channel)[] channels, int[] blocks)
+    /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
+    public ListedConvolution(DenseShape shape, (int Map, int Channel)[] channels, int[] blocks, bool pairs = false)
     {
-        (_shape, _channels, _blocks) = (shape, channels, blocks);
+        (_shape, _channels, _blocks, _pairs) = (shape, channels, blocks, pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup));
+        var plane = shape.OutPlane.Area * Dense.Block;
+        _begin = new int[blocks.Length + 1];
+        for (var map = 0; map < blocks.Length; map++) _begin[map + 1] = checked(_begin[map] + blocks[map] * plane);
         var (tiles, packed) = (new List<Tile>(), 0L);
-        foreach (var (block, count) in shape.OutTiles())
+        foreach (var (block, count) in shape.OutTiles(_pairs))
         {
-            tiles.Add(new Tile(block, count, packed, Ordered(block, count)));
-            packed += (long)tiles[^1].Order.Length * count * Dense.Block;
+            var (from, to) = shape.Reads(block * Dense.Block, (block + count) * Dense.Block);
+            if (tiles.Count > 0 && (tiles[^1].From, tiles[^1].To) == (from, to))
+            {
+                tiles.Add(tiles[^1] with { Block = block, Blocks = count, Weights = packed });
+            }
+            else
+            {
+                var ordered = Enumerable.Range(from, to - from).OrderBy(c => _channels[c]).ToArray();
+                var runs = new List<DenseBlock>();
+                foreach (var c in ordered)
+                {
+                    var place = _begin[_channels[c].Map] + _channels[c].Channel / Dense.Block * plane + _channels[c].Channel % Dense.Block;
+                    if (runs.Count > 0 && runs[^1] is var last && last.Offset + last.Channels == place && place % Dense.Block != 0) runs[^1] = last with { Channels = last.Channels + 1 };
+                    else runs.Add(new DenseBlock { Offset = place, Channels = 1 });
+                }
+
+                Runs = Math.Max(Runs, runs.Count);
+                var sum = new DenseSum([.. runs], sections: 1, _pairs);
+                tiles.Add(new Tile(block, count, packed, from, to, [.. sum.Order.Select(term => ordered[term])], sum));
+            }
+
+            packed += tiles[^1].Sum.PackedSize(count * Dense.Block);
         }
 
         (_tiles, PackedSize) = ([.. tiles], packed);
+        _most = (tiles.Max(tile => tile.Sum.Counts.Triples), tiles.Max(tile => tile.Sum.Counts.Products), tiles.Max(tile => tile.Sum.Counts.Others));
         var pixels = shape.OutPlane.Area;
         _strip = Math.Clamp(ScratchFloats / (shape.InBlocks * Dense.Block), 28, 1 << 20);
         while (_strip > 56 && shape.Batch * ((pixels + _strip - 1) / _strip) < 8) _strip = (_strip + 1) / 2;
@@ -43,25 +69,25 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         Items = items * _shares;
     }
 
-    public override string Name => "pointwise, by a list";
+    public override string Name => _pairs ? "pointwise, in pairs" : "pointwise";
 
-    public override string Packing => $"listed {_shape.In} {_shape.Out} {_shape.Groups} {string.Join(",", _channels)}";
+    public override string Packing => $"listed {_shape.In} {_shape.Out} {_shape.Groups} {string.Join(",", _channels)}{(_pairs ? " pairs" : "")}";
 
     public override int Items { get; }
 
-    public override long Scratch => 0;
+    public override long Scratch => _pairs ? (_strip + 15) / 16 * 16 : 0; // products
 
     public override long PackedSize { get; }
 
     public override int PackItems => _tiles.Length;
 
     /// <summary>The most pieces that the channels of one sum lie in.</summary>
-    public int Runs => _tiles.Max(tile => tile.Runs.Length);
+    public int Runs { get; }
 
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
         var tile = _tiles[item];
-        var w = packed + tile.Weights;
+        var w = tile.Sum.Rows(packed + tile.Weights);
         foreach (var c in tile.Order)
             for (var v = 0; v < tile.Blocks * Dense.Block; v++, w++)
             {
@@ -69,38 +95,46 @@ internal sealed unsafe class ListedConvolution : PackedKernel
                 var from = o < _shape.Out ? _shape.Weight(o, c) : -1;
                 *w = from < 0 ? 0 : kernel[from] * (scale == null ? 1 : scale[o]);
             }
+
+        tile.Sum.Finish(packed + tile.Weights);
     }
 
     /// <param name="x">The maps.</param>
-    public void Run(int item, float** x, float* packed, float* bias, in DenseEpilogue then, float* y)
+    public void Run(int item, float** x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
     {
         var (work, share) = Math.DivRem(item, _shares);
         var (n, strip) = Math.DivRem(work, _strips);
         var from = strip * _strip;
         var pixels = Math.Min(_strip, _shape.OutPlane.Area - from);
         var plane = _shape.OutPlane.Area * Dense.Block;
-        var runs = stackalloc DenseBlock[Runs];
+        var most = _most;
+        DenseTriple* triples = stackalloc DenseTriple[most.Triples], pairs = stackalloc DenseTriple[most.Products];
+        var others = stackalloc DenseBlock[most.Others];
+        var places = new DensePlaces { Triples = triples, Products = pairs, Rest = others };
+        Span<int> by = stackalloc int[_blocks.Length];
+        for (var map = 0; map < by.Length; map++) by[map] = checked((int)(x[map] - x[0] + (long)n * _blocks[map] * plane - _begin[map])); // maps lie in one arena
+        DenseSum? sum = null;
+        float* products = null;
         for (var t = _tiles.Length * share / _shares; t < _tiles.Length * (share + 1) / _shares; t++)
         {
             var tile = _tiles[t];
-            for (var i = 0; i < tile.Runs.Length; i++)
+            if (tile.Sum != sum)
             {
-                var run = tile.Runs[i];
-                var at = x[run.Map] + ((long)n * _blocks[run.Map] + run.Channel / Dense.Block) * plane + run.Channel % Dense.Block;
-                runs[i] = new DenseBlock { Offset = checked((int)(at - x[0])), Channels = run.Count }; // maps lie in one arena
+                sum = tile.Sum;
+                sum.Move(_begin, by, places);
+                products = _pairs && sum.Products(places, x[0] + (long)from * Dense.Block, pixels, 0, 1, scratch) ? scratch : null;
             }
 
             var first = ((long)n * _shape.OutBlocks + tile.Block) * plane + (long)from * Dense.Block;
             var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, plane);
-            kernel.W = packed + tile.Weights;
-            kernel.Blocks = runs;
-            kernel.Count = tile.Runs.Length;
+            sum.Set(ref kernel, places, packed + tile.Weights, 0, 1, null);
             var segments = Dense.Segments(pixels, tile.Blocks);
             for (var segment = 0; segment < segments; segment++)
             {
                 var begin = pixels * segment / segments;
                 var count = pixels * (segment + 1) / segments - begin;
                 kernel.X = x[0] + (long)(from + begin) * Dense.Block;
+                kernel.Products = products == null ? null : products + begin;
                 kernel.Y = y + first + (long)begin * Dense.Block;
                 kernel.Add = then.Add == null ? null : then.Add + first + (long)begin * Dense.Block;
                 Dense.Tile(ref kernel, count, tile.Blocks);
@@ -109,41 +143,8 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         }
     }
 
-    // The channels that a tile's outputs read, as they lie.
-    private (int Channel, (int Map, int Channel) At)[] Ordered(int block, int blocks)
-    {
-        var (from, to) = _shape.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
-        return [.. Enumerable.Range(from, to - from).Select(c => (c, At: _channels[c])).OrderBy(c => c.At)];
-    }
-
-    /// <summary>Channels that lie side by side in one block of a map.</summary>
-    private readonly record struct Stretch(int Map, int Channel, int Count);
-
-    private sealed class Tile
-    {
-        public Tile(int block, int blocks, long weights, (int Channel, (int Map, int Channel) At)[] channels)
-        {
-            (Block, Blocks, Weights, Order) = (block, blocks, weights, [.. channels.Select(c => c.Channel)]);
-            var runs = new List<Stretch>();
-            foreach (var (_, (map, channel)) in channels)
-            {
-                if (runs.Count > 0 && runs[^1] is var last && last.Map == map && last.Channel + last.Count == channel && channel % Dense.Block != 0) runs[^1] = last with { Count = last.Count + 1 };
-                else runs.Add(new Stretch(map, channel, 1));
-            }
-
-            Runs = [.. runs];
-        }
-
-        public int Block { get; }
-
-        public int Blocks { get; }
-
-        /// <summary>Where its packed weights begin.</summary>
-        public long Weights { get; }
-
-        /// <summary>The input channels in the order in which they are read.</summary>
-        public int[] Order { get; }
-
-        public Stretch[] Runs { get; }
-    }
+    /// <param name="Weights">Where its packed weights begin.</param>
+    /// <param name="From">The first of the input channels that it reads; <paramref name="To"/> is behind the last.</param>
+    /// <param name="Order">The input channels in the order of the packed weights.</param>
+    private sealed record Tile(int Block, int Blocks, long Weights, int From, int To, int[] Order, DenseSum Sum);
 }

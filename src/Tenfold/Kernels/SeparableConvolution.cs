@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-
 namespace Tenfold.Kernels;
 
 /// <summary>A depthwise convolution and the pointwise one that alone reads it, a strip of rows at a time, so that what lies between never leaves the cache.</summary>
@@ -10,27 +7,30 @@ internal sealed unsafe class SeparableConvolution
 
     private readonly DenseShape _pointwise;
     private readonly int _strip, _strips;
+    private readonly long _between; // floats
     private readonly List<(int Block, int Blocks, long Weights)> _tiles = [];
-    private readonly DenseBlock[] _runs;
+    private readonly DenseSum _sum;
 
-    public SeparableConvolution(DenseShape depthwise, DenseShape pointwise)
+    /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
+    public SeparableConvolution(DenseShape depthwise, DenseShape pointwise, bool pairs = false)
     {
         _pointwise = pointwise;
-        (First, Second) = (new LaneConvolution(depthwise, LaneMap.Of(depthwise)!), new DenseConvolution(pointwise));
+        (First, Second) = (new LaneConvolution(depthwise, LaneMap.Of(depthwise)!), new DenseConvolution(pointwise, pairs));
         var (height, width) = pointwise.InPlane;
         _strip = Math.Clamp(ScratchFloats / (pointwise.InBlocks * width * Dense.Block), 1, height);
         while (_strip * width > 112 && pointwise.Batch * ((height + _strip - 1) / _strip) < 8) _strip = (_strip + 1) / 2;
         _strips = (height + _strip - 1) / _strip;
         Items = checked(pointwise.Batch * _strips);
         var plane = _strip * width * Dense.Block;
-        Scratch = (long)pointwise.InBlocks * plane;
-        _runs = GC.AllocateArray<DenseBlock>(pointwise.InBlocks, pinned: true);
-        for (var i = 0; i < _runs.Length; i++) _runs[i] = new DenseBlock { Offset = i * plane, Channels = Math.Min(Dense.Block, pointwise.In - i * Dense.Block) };
+        _between = (long)pointwise.InBlocks * plane;
+        Scratch = _between + _strip * width + Dense.Block;
+        _sum = new DenseSum(
+            [.. Enumerable.Range(0, pointwise.InBlocks).Select(i => new DenseBlock { Offset = i * plane, Channels = Math.Min(Dense.Block, pointwise.In - i * Dense.Block) })], sections: 1, Second.Pairs);
         var weights = 0L;
-        foreach (var (block, blocks) in pointwise.OutTiles())
+        foreach (var (block, blocks) in pointwise.OutTiles(Second.Pairs))
         {
             _tiles.Add((block, blocks, weights));
-            weights += (long)pointwise.In * blocks * Dense.Block;
+            weights += _sum.PackedSize(blocks * Dense.Block);
         }
     }
 
@@ -58,20 +58,21 @@ internal sealed unsafe class SeparableConvolution
         var pixels = (to - from) * width;
         for (var block = 0; block < _pointwise.InBlocks; block++) First.RunRows(n, block, from, to, x, firstPacked, firstBias, firstThen, scratch + (long)block * plane);
 
+        var products = scratch + _between;
+        if (!Second.Pairs || !_sum.Products(scratch, pixels, 0, 1, products)) products = null;
         var outPlane = _pointwise.OutPlane.Area * Dense.Block;
         foreach (var (block, blocks, weights) in _tiles)
         {
             var at = ((long)n * _pointwise.OutBlocks + block) * outPlane + (long)from * width * Dense.Block;
             var tile = then.Tile(bias + block * Dense.Block, blocks, outPlane);
-            tile.W = packed + weights;
-            tile.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_runs)); // pinned
-            tile.Count = _runs.Length;
+            _sum.Set(ref tile, packed + weights, 0, 1, null);
             var segments = Dense.Segments(pixels, blocks);
             for (var segment = 0; segment < segments; segment++)
             {
                 var first = pixels * segment / segments;
                 var count = pixels * (segment + 1) / segments - first;
                 tile.X = scratch + first * Dense.Block;
+                tile.Products = products == null ? null : products + first;
                 tile.Y = y + at + first * Dense.Block;
                 tile.Add = then.Add == null ? null : then.Add + at + first * Dense.Block;
                 Dense.Tile(ref tile, count, blocks);

@@ -50,7 +50,7 @@ internal static unsafe class Winograd
     /// <summary>The kernel's transform [m + 2][3]: row j holds 1, x, x^2 at the j-th point over the product of its distances to the others.</summary>
     public static double[,] Kernel(int m)
     {
-        var points = WinogradPoints.Of[m / 2 - 1].SelectMany(p => new[] { p, -p }).Prepend(0.0).ToArray();
+        var points = Points(m);
         var g = new double[m + 2, 3];
         for (var j = 0; j < points.Length; j++)
         {
@@ -61,4 +61,20 @@ internal static unsafe class Winograd
         g[m + 1, 2] = 1; // infinity
         return g;
     }
+
+    /// <summary>For each row of the input's transform its norm: by what it multiplies the size of unrelated numbers. Row j holds the polynomial that is zero at all points but the j-th.</summary>
+    public static double[] Magnitudes(int m)
+    {
+        var points = Points(m);
+        return [.. Enumerable.Range(0, m + 2).Select(j =>
+        {
+            double[] polynomial = [1];
+            for (var k = 0; k < points.Length; k++)
+                if (k != j) polynomial = [.. Enumerable.Range(0, polynomial.Length + 1).Select(i => (i > 0 ? polynomial[i - 1] : 0) - (i < polynomial.Length ? points[k] * polynomial[i] : 0))];
+            return Math.Sqrt(polynomial.Sum(c => c * c));
+        })];
+    }
+
+    // All but infinity, the last.
+    private static double[] Points(int m) => [.. WinogradPoints.Of[m / 2 - 1].SelectMany(p => new[] { p, -p }).Prepend(0.0)];
 }

@@ -21,12 +21,18 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     private readonly DenseShape _shape;
     private readonly int _m, _size, _area, _group, _groups, _shares;
     private readonly WinogradTiles _tiles;
-    private readonly Pair[] _pairs;
+    private readonly Outputs[] _outputs;
     private readonly double[,] _kernel;
     private readonly nint _vStep, _mStep;
+    private readonly bool _together; // products in pairs
+    private readonly float[] _magnitudes; // of V's numbers, for numbers of root mean square 1
 
-    public WinogradConvolution(DenseShape shape, int m)
+    /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
+    public WinogradConvolution(DenseShape shape, int m, bool pairs = false)
     {
+        _together = pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup);
+        var rows = Winograd.Magnitudes(m);
+        _magnitudes = [.. rows.SelectMany(row => rows.Select(column => (float)(row * column)))];
         (_shape, _m, _size, _area, _kernel) = (shape, m, m + 2, (m + 2) * (m + 2), Winograd.Kernel(m));
         _tiles = new WinogradTiles(shape, m);
         var tiles = _tiles.Count;
@@ -39,19 +45,20 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         _vStep = (shape.InBlocks * _group | 1) * Dense.Block;
         _mStep = (Dense.MaxBlocks * _group | 1) * Dense.Block;
 
-        var pairs = new List<Pair>();
-        foreach (var (block, blocks) in shape.OutTiles())
+        var outputs = new List<Outputs>();
+        foreach (var (block, blocks) in shape.OutTiles(_together))
         {
             var (from, to) = shape.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
-            pairs.Add(new Pair(block, blocks, from, to, PackedSize, _group));
-            PackedSize += (long)_area * (to - from) * blocks * Dense.Block;
+            var sum = outputs.Count > 0 && outputs[^1] is var last && (last.From, last.To) == (from, to) ? last.Sum : Sum(from, to);
+            outputs.Add(new Outputs(block, blocks, from, to, PackedSize, sum));
+            PackedSize += _area * sum.PackedSize(blocks * Dense.Block);
         }
 
-        _pairs = [.. pairs];
-        _shares = _groups >= 4 ? 1 : Math.Min(_pairs.Length, (4 + _groups - 1) / _groups);
+        _outputs = [.. outputs];
+        _shares = _groups >= 4 ? 1 : Math.Min(_outputs.Length, (4 + _groups - 1) / _groups);
         Items = _groups * _shares;
-        PackItems = _pairs.Length * shape.InBlocks;
-        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block;
+        PackItems = _outputs.Length * (_together ? 1 : shape.InBlocks);
+        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (_together ? (_area * _group + 15) / 16 * 16 : 0);
     }
 
     public override bool Activates => true;
@@ -64,9 +71,9 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     public override int PackItems { get; }
 
-    public override string Name => $"Winograd F({_m}x{_m}){(_shape.Dilation.Area > 1 ? ", polyphase" : "")}";
+    public override string Name => $"Winograd F({_m}x{_m}){(_shape.Dilation.Area > 1 ? ", polyphase" : "")}{(_together ? ", in pairs" : "")}";
 
-    public override string Packing => $"F{_m} {_shape.In} {_shape.Out} {_shape.Groups} {_shape.Transposed}";
+    public override string Packing => $"F{_m} {_shape.In} {_shape.Out} {_shape.Groups} {_shape.Transposed}{(_together ? " pairs" : "")}";
 
     public int Tiles => _tiles.Count;
 
@@ -79,20 +86,33 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     public static bool Takes(DenseShape shape) => shape.KernelSize == new Size(3, 3) && shape.Stride.Area == 1
         && (shape.Groups == 1 || (shape.InPerGroup % Dense.Block == 0 && shape.OutPerGroup % Dense.Block == 0));
 
-    /// <summary>One block of input channels for one tile of output channels: U = G k G', in double.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
-        var (pair, inBlock) = (_pairs[item / _shape.InBlocks], item % _shape.InBlocks);
-        var width = pair.Blocks * Dense.Block;
-        var (from, to) = (Math.Max(pair.From, inBlock * Dense.Block), Math.Min(pair.To, (inBlock + 1) * Dense.Block));
+        if (!_together)
+        {
+            Pack(_outputs[item / _shape.InBlocks], item % _shape.InBlocks, kernel, scale, packed);
+            return;
+        }
+
+        var outputs = _outputs[item];
+        for (var inBlock = 0; inBlock < _shape.InBlocks; inBlock++) Pack(outputs, inBlock, kernel, scale, packed);
+        for (var i = 0; i < _area; i++) outputs.Sum.Finish(packed + outputs.Weights + i * outputs.Sum.PackedSize(Dense.Block), _magnitudes[i]);
+    }
+
+    // One block of input channels for one tile of output channels: U = G k G', in double.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Pack(Outputs outputs, int inBlock, float* kernel, float* scale, float* packed)
+    {
+        var width = outputs.Blocks * Dense.Block;
+        var (from, to) = (Math.Max(outputs.From, inBlock * Dense.Block), Math.Min(outputs.To, (inBlock + 1) * Dense.Block));
         if (from >= to) return;
+        var rank = outputs.Sum.Rank;
         const int together = 4; // channels: what they become is written in runs of as many rows of weights
         double* taps = stackalloc double[9 * width], half = stackalloc double[together * 3 * _size * width], factor = stackalloc double[width];
         long* begin = stackalloc long[width];
         for (var v = 0; v < width; v++)
         {
-            var o = pair.Block * Dense.Block + v;
+            var o = outputs.Block * Dense.Block + v;
             factor[v] = o >= _shape.Out ? 0.0 : scale == null ? 1.0 : scale[o];
             begin[v] = o >= _shape.Out ? begin[0] : _shape.Weight(o, from);
         }
@@ -112,20 +132,21 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
                         Combine(i, taps + column * width, 3 * width, half + ((c * _size + i) * 3 + column) * width, width);
             }
 
-            var u = packed + pair.Weights + (long)(first - pair.From) * width;
+            var u = outputs.Sum.Rows(packed + outputs.Weights);
             for (var i = 0; i < _size; i++)
-                for (var j = 0; j < _size; j++, u += (long)(pair.To - pair.From) * width)
+                for (var j = 0; j < _size; j++, u += outputs.Sum.PackedSize(width))
                 {
                     var (g0, g1, g2) = (_kernel[j, 0], _kernel[j, 1], _kernel[j, 2]);
                     for (var c = 0; c < channels; c++)
                     {
                         var h = half + (c * _size + i) * 3 * width;
+                        var row = u + (long)rank[first - outputs.From + c] * width;
                         for (var v = 0; v < width; v += Vector<float>.Count)
                         {
                             var low = Vector.Load(h + v) * g0 + Vector.Load(h + width + v) * g1 + Vector.Load(h + 2 * width + v) * g2;
                             var next = v + Vector<double>.Count;
                             var high = Vector.Load(h + next) * g0 + Vector.Load(h + width + next) * g1 + Vector.Load(h + 2 * width + next) * g2;
-                            Vector.Narrow(low, high).Store(u + c * width + v);
+                            Vector.Narrow(low, high).Store(row + v);
                         }
                     }
                 }
@@ -134,7 +155,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     public override void Warm()
     {
-        foreach (var blocks in _pairs.Select(pair => pair.Blocks).Distinct())
+        foreach (var blocks in _outputs.Select(outputs => outputs.Blocks).Distinct())
         {
             Dense.Warm(_group, blocks);
             Dense.Warm(_tiles.Count - (_groups - 1) * _group, blocks);
@@ -150,50 +171,55 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
     {
         var (group, share) = Math.DivRem(item, _shares);
-        var (begin, end) = (_pairs.Length * share / _shares, _pairs.Length * (share + 1) / _shares);
+        var (begin, end) = (_outputs.Length * share / _shares, _outputs.Length * (share + 1) / _shares);
         var first = group * _group;
         var count = Math.Min(_group, _tiles.Count - first);
         var v = scratch;
         var m = v + _area * _vStep;
         var rest = m + _area * _mStep;
-        _tiles.Transform(first, count, _pairs[begin].From / Dense.Block, (_pairs[end - 1].To + Dense.Block - 1) / Dense.Block, x, v, _group, _vStep, rest);
+        _tiles.Transform(first, count, _outputs[begin].From / Dense.Block, (_outputs[end - 1].To + Dense.Block - 1) / Dense.Block, x, v, _group, _vStep, rest);
 
         var zeros = rest + (2 * _area + 2 * _m * _m) * Dense.Block;
         new Span<float>(zeros, 2 * Dense.Block).Clear();
+        var products = zeros + 2 * Dense.Block;
+        Span<bool> together = stackalloc bool[_area];
+        DenseSum? sum = null;
         for (var p = begin; p < end; p++)
         {
-            var pair = _pairs[p];
-            Multiply(pair, count, v, packed, zeros, m);
-            for (var block = 0; block < pair.Blocks; block++)
-                Return(first, count, pair.Block + block, m + block * _group * Dense.Block, bias, then, y, rest);
+            var outputs = _outputs[p];
+            if (_together && outputs.Sum != sum)
+                for (var i = 0; i < _area; i++) together[i] = outputs.Sum.Products(v + i * _vStep, count, 0, 1, products + i * count, _magnitudes[i]);
+            sum = outputs.Sum;
+            Multiply(outputs, count, v, packed, zeros, products, together, m);
+            for (var block = 0; block < outputs.Blocks; block++)
+                Return(first, count, outputs.Block + block, m + block * _group * Dense.Block, bias, then, y, rest);
         }
     }
 
     // M[i] = V[i] U[i], i = 1 ... (m + 2)^2.
-    private void Multiply(Pair pair, int count, float* v, float* packed, float* zeros, float* m)
+    private void Multiply(Outputs outputs, int count, float* v, float* packed, float* zeros, float* products, ReadOnlySpan<bool> together, float* m)
     {
-        var width = pair.Blocks * Dense.Block;
+        var width = outputs.Blocks * Dense.Block;
         var kernel = new DenseTile
         {
             Bias = zeros,
-            Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(pair.Offsets)), // pinned
-            Count = pair.Offsets.Length,
             WStep = width,
             YPixel = Dense.Block,
             YVector = _group * Dense.Block,
             Low = float.NegativeInfinity,
             High = float.PositiveInfinity,
         };
-        var segments = Dense.Segments(count, pair.Blocks);
+        var segments = Dense.Segments(count, outputs.Blocks);
         for (var i = 0; i < _area; i++)
         {
-            kernel.W = packed + pair.Weights + (long)i * (pair.To - pair.From) * width;
+            outputs.Sum.Set(ref kernel, packed + outputs.Weights + i * outputs.Sum.PackedSize(width), 0, 1, null);
             for (var segment = 0; segment < segments; segment++)
             {
                 var tile = count * segment / segments;
                 kernel.X = v + i * _vStep + tile * Dense.Block;
                 kernel.Y = m + i * _mStep + tile * Dense.Block;
-                Dense.Tile(ref kernel, count * (segment + 1) / segments - tile, pair.Blocks);
+                kernel.Products = together[i] ? products + i * count + tile : null;
+                Dense.Tile(ref kernel, count * (segment + 1) / segments - tile, outputs.Blocks);
             }
         }
     }
@@ -253,22 +279,11 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
             (Vector.Load(rows + v) * g0 + Vector.Load(rows + step + v) * g1 + Vector.Load(rows + 2 * step + v) * g2).Store(to + v);
     }
 
-    // One or two blocks of output channels, and the input channels that they read.
-    private sealed class Pair
-    {
-        public Pair(int block, int blocks, int from, int to, long weights, int group)
-        {
-            (Block, Blocks, From, To, Weights) = (block, blocks, from, to, weights);
-            Offsets = GC.AllocateArray<DenseBlock>((to - from + Dense.Block - 1) / Dense.Block, pinned: true);
-            for (var i = 0; i < Offsets.Length; i++)
-                Offsets[i] = new DenseBlock { Offset = (from / Dense.Block + i) * group * Dense.Block, Channels = Math.Min(Dense.Block, to - from - i * Dense.Block) };
-        }
+    private DenseSum Sum(int from, int to) => new(
+        [.. Enumerable.Range(0, (to - from + Dense.Block - 1) / Dense.Block).Select(i => new DenseBlock { Offset = (from / Dense.Block + i) * _group * Dense.Block, Channels = Math.Min(Dense.Block, to - from - i * Dense.Block) })],
+        sections: 1, _together);
 
-        public int Block { get; }
-        public int Blocks { get; }
-        public int From { get; }
-        public int To { get; }
-        public long Weights { get; }
-        public DenseBlock[] Offsets { get; }
-    }
+    /// <summary>One or two blocks of output channels, and the input channels that they read.</summary>
+    /// <param name="Weights">Where the packed weights of the first of the (m + 2)^2 products begin.</param>
+    private sealed record Outputs(int Block, int Blocks, int From, int To, long Weights, DenseSum Sum);
 }

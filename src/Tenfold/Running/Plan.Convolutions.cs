@@ -65,13 +65,13 @@ internal sealed unsafe partial class Plan
         var ((first, firstThen), (second, then)) = (Split(chain.First, before), Split(chain.Second, after));
         var between = chain.First.Infer([.. before.Select(input => input.Shape)]);
         var name = Graph.NameOf(node);
-        var separable = new SeparableConvolution(DenseShapes.Of(first, before[0].Shape, before[1].Shape, between), DenseShapes.Of(second, between, after[1].Shape, node.Shape));
+        var separable = new SeparableConvolution(DenseShapes.Of(first, before[0].Shape, before[1].Shape, between), DenseShapes.Of(second, between, after[1].Shape, node.Shape), pairs: !_options.Exact);
         var (firstPacked, packed) = (Packed(name, before[1], separable.First), Packed(name, after[1], separable.Second));
         var (firstBias, bias) = (Bias(chain.First, before, between.Channels), Bias(chain.Second, after, node.Channels));
         var x = Get(before[0], Layout.Blocked);
         var y = New(node, Layout.Blocked);
         Slot[] reads = then.Add is null ? [x, firstPacked, firstBias, packed, bias] : [x, firstPacked, firstBias, packed, bias, then.Add];
-        Add(name, $"{separable.First.Name}, then pointwise, in strips, {separable.Items} items", separable.Items, reads, [y],
+        Add(name, $"{separable.First.Name}, then {separable.Second.Name}, in strips, {separable.Items} items", separable.Items, reads, [y],
             (item, scratch) => separable.Run(item, x.P, firstPacked.P, firstBias.P, firstThen.Kernel, packed.P, bias.P, then.Kernel, y.P, scratch), separable.Scratch);
     }
 
@@ -81,17 +81,17 @@ internal sealed unsafe partial class Plan
         Node[] after = [node.Inputs[0], .. node.Inputs.Skip(chain.Arity)]; // the list itself is no node
         var (op, then) = Split(chain.Second, after);
         var name = Graph.NameOf(node);
-        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)]);
+        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact);
         var (packed, bias) = (Packed(name, after[1], convolution), Bias(chain.Second, after, node.Channels));
         Slot[] x = [.. maps.Select(map => Get(map, Layout.Blocked))];
         var y = New(node, Layout.Blocked);
         Slot[] reads = then.Add is null ? [.. x, packed, bias] : [.. x, packed, bias, then.Add];
-        Add(name, $"pointwise, {pick.Channels.Count} channels of {x.Length} maps by {convolution.Runs} runs, {convolution.Items} items", convolution.Items, reads, [y], (item, _) =>
+        Add(name, $"{convolution.Name}, {pick.Channels.Count} channels of {x.Length} maps by {convolution.Runs} runs, {convolution.Items} items", convolution.Items, reads, [y], (item, scratch) =>
         {
             var from = stackalloc float*[x.Length];
             for (var i = 0; i < x.Length; i++) from[i] = x[i].P;
-            convolution.Run(item, from, packed.P, bias.P, then.Kernel, y.P);
-        });
+            convolution.Run(item, from, packed.P, bias.P, then.Kernel, y.P, scratch);
+        }, convolution.Scratch);
     }
 
     // A number for each output channel; zeros where the operation has no bias.
