@@ -34,7 +34,7 @@ switch (arguments.Words)
             Measures Tenfold, alone and beside its peers. Build with -c Release.
 
               peers [operations|networks|training|cold ...]   side by side with ONNX Runtime and, where it loads, libtorch; results are kept in benchmarks/results
-                  --only NAME,NAME     cases whose names contain one of these
+                  --only NAME,NAME     cases whose names contain one of these; =NAME for that alone
                   --against ort,torch  the peers; both by default
                   --threads 1,2        thread counts
                   --batch 1,8          batch sizes; 1 by default, of training steps as the table says

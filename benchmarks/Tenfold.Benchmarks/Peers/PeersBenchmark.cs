@@ -33,7 +33,7 @@ internal static class PeersBenchmark
                     Console.WriteLine();
                     Console.WriteLine($"{table}, {threads} {(threads == 1 ? "thread" : "threads")}{(batch > 0 ? $", batch {batch}" : "")}");
                     var ratios = new Dictionary<string, List<double>>();
-                    foreach (var row in Rows(table, name => only.Length == 0 || only.Any(part => name.Contains(part, StringComparison.OrdinalIgnoreCase)), batch, threads, arguments, setting))
+                    foreach (var row in Rows(table, name => only.Length == 0 || only.Any(part => part[0] == '=' ? name == part[1..] : name.Contains(part, StringComparison.OrdinalIgnoreCase)), batch, threads, arguments, setting))
                     {
                         Console.WriteLine(row.ToText());
                         if (row.Peers.Length > 0 || row.Remark.Length == 0) results.Keep(row); // with nobody beside it, it says nothing
