@@ -157,12 +157,14 @@ internal static unsafe class Dense
     }
 
     /// <summary>Calls the micro-kernels for so many pixels, cut into tiles as <see cref="Segments"/> says, on sums of no products.</summary>
-    public static void Warm(int pixels, int blocks)
+    /// <param name="pairs">Those with products in pairs.</param>
+    public static void Warm(int pixels, int blocks, bool pairs = false)
     {
         var segments = Segments(pixels, blocks);
         float* nothing = stackalloc float[28 * 2 * Block];
         var tile = new DenseTile { Bias = nothing, Y = nothing, YPixel = Block };
         new Span<float>(nothing, 2 * Block).Clear();
+        if (pairs) tile.Start = tile.Products = tile.Factor = nothing;
         for (var width = pixels / segments; width <= (pixels + segments - 1) / segments; width++)
         {
             tile.YVector = width * Block;

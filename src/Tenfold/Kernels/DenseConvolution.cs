@@ -131,8 +131,8 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         foreach (var phase in _phases)
             foreach (var blocks in phase.Tiles.Select(tile => tile.Blocks).Distinct())
             {
-                Dense.Warm(_shape.Pointwise ? phase.Strip : phase.Columns.Count, blocks);
-                if (_shape.Pointwise && phase.Columns.Count % phase.Strip is > 0 and var rest) Dense.Warm(rest, blocks);
+                Dense.Warm(_shape.Pointwise ? phase.Strip : phase.Columns.Count, blocks, Pairs);
+                if (_shape.Pointwise && phase.Columns.Count % phase.Strip is > 0 and var rest) Dense.Warm(rest, blocks, Pairs);
             }
     }
 

@@ -157,8 +157,8 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     {
         foreach (var blocks in _outputs.Select(outputs => outputs.Blocks).Distinct())
         {
-            Dense.Warm(_group, blocks);
-            Dense.Warm(_tiles.Count - (_groups - 1) * _group, blocks);
+            Dense.Warm(_group, blocks, _together);
+            Dense.Warm(_tiles.Count - (_groups - 1) * _group, blocks, _together);
         }
 
         float* nothing = stackalloc float[4 * _area * Dense.Block];
