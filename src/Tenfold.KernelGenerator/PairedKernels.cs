@@ -52,6 +52,7 @@ public sealed class PairedKernels : IIncrementalGenerator
             Each(p => $"        var a{p} = Vector512.Create(products[{p}]) + start;");
         }
 
+        code.AppendLine("        var ahead = (nint)t.Ahead;");
         code.AppendLine("        var triple = t.Triples;");
         code.AppendLine("        for (var last = triple + t.TripleCount; triple < last; triple++)");
         code.AppendLine("        {");
@@ -84,6 +85,10 @@ public sealed class PairedKernels : IIncrementalGenerator
             code.AppendLine("                }");
         }
 
+        code.AppendLine("                if (System.Runtime.Intrinsics.X86.Sse.IsSupported)");
+        code.AppendLine("                {");
+        for (var line = 0; line < 6; line++) code.AppendLine($"                    System.Runtime.Intrinsics.X86.Sse.Prefetch1(w + ahead + {16 * line});");
+        code.AppendLine("                }");
         code.AppendLine("                w += 96;");
         code.AppendLine("                xa += 2;");
         code.AppendLine("                xb += 2;");

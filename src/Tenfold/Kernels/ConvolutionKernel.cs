@@ -11,6 +11,9 @@ internal abstract unsafe class PackedKernel
     /// <summary>Names the form of the packed weights: kernels of the same form can share them.</summary>
     public abstract string Packing { get; }
 
+    /// <summary>The root mean square that the map's numbers are expected to have, a power of two: products in pairs have their weights scaled to it.</summary>
+    public float Magnitude { get; set; } = 1;
+
     /// <summary>Into how many pieces the work falls; each may run on any thread.</summary>
     public abstract int Items { get; }
 

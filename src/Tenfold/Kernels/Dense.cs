@@ -46,6 +46,9 @@ internal unsafe struct DenseTile
     public int TripleCount;
     public float* TripleW;
 
+    /// <summary>Floats from a row of weights to that of the next tile, which is fetched meanwhile.</summary>
+    public int Ahead;
+
     /// <summary>What the sums begin with: <see cref="Start"/> for each output channel, <see cref="Products"/> for each pixel; null computes each product by itself.</summary>
     public float* Start;
     public float* Products;

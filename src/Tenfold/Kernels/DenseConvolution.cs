@@ -44,7 +44,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             phase.First = Items;
             Items += shape.Batch * phase.Strips;
             phase.ScratchSize = shape.Pointwise ? 0 : phase.Gather.Size(phase.Strip);
-            Scratch = Math.Max(Scratch, phase.ScratchSize + (Pairs ? (phase.Strip * (shape.Pointwise ? 1 : phase.Columns.Count) + 15) / 16 * 16 : 0));
+            phase.RoomAt = phase.ScratchSize + (phase.Strip * (shape.Pointwise ? 1 : phase.Columns.Count) + 15) / 16 * 16;
             var plane = shape.Pointwise ? (long)shape.InPlane.Area * Dense.Block : phase.Gather.Plane(phase.Strip);
             foreach (var (block, blocks) in tiles)
             {
@@ -55,6 +55,8 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                 packed += tile.Sum.PackedSize(blocks * Dense.Block);
                 phase.Tiles.Add(tile);
             }
+
+            Scratch = Math.Max(Scratch, Pairs ? phase.RoomAt + phase.Tiles.Max(tile => tile.Sum.PackedSize(Dense.Block)) : phase.ScratchSize);
         }
 
         _phases = [.. phases];
@@ -65,7 +67,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
     }
 
     // Runs are ordered by row of the kernel, channel and column whatever the map's size.
-    public override string Packing => (_shape.Transposed ? $"direct {_shape}" : $"direct {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}") + (Pairs ? " pairs" : "");
+    public override string Packing => (_shape.Transposed ? $"direct {_shape}" : $"direct {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}") + (Pairs ? $" pairs {Magnitude}" : "");
 
     public override string Name => (_shape.Pointwise ? "pointwise" : _shape.Transposed ? "transposed, by phases" : "direct") + (Pairs ? ", in pairs" : "");
 
@@ -123,7 +125,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             w += width;
         }
 
-        tile.Sum.Finish(packed + tile.Weights);
+        tile.Sum.Finish(packed + tile.Weights, Magnitude);
     }
 
     public override void Warm()
@@ -163,34 +165,35 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             ? (long)from * Dense.Block
             : (long)(phase.Rows.OutStart + from * phase.Rows.OutStride) * outWidth + phase.Columns.OutStart * Dense.Block);
         var products = scratch + phase.ScratchSize;
-        var exact = stackalloc bool[rows];
-        float* room = stackalloc float[Dense.Block];
-        DenseSum? sum = null;
+        float* start = stackalloc float[Dense.Block];
+        var (sum, exponent) = ((DenseSum?)null, (int?)null);
         for (var t = phase.Tiles.Count * share / _tileGroups; t < phase.Tiles.Count * (share + 1) / _tileGroups; t++)
         {
             var tile = phase.Tiles[t];
             var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, outPlane, phase.Columns.OutStride * Dense.Block);
             var segments = Dense.Segments(columns, tile.Blocks);
+            var another = tile.Sum != sum;
+            sum = tile.Sum;
+            if (Pairs && another) exponent = sum.Exponent(sum.Places, x, columns, rows, rowStep, Magnitude);
+            var weights = exponent is { } by ? sum.Scaled(packed + tile.Weights, by, scratch + phase.RoomAt) : packed + tile.Weights;
             for (var row = 0; row < rows; row++)
             {
                 var (begun, ended) = _shape.Pointwise ? (0, 1) : phase.Rows.Inside(from + row, _shape.InPlane.Height);
                 var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth;
-                if (Pairs && tile.Sum != sum) exact[row] = tile.Sum.Products(x + (long)row * rowStep, columns, begun, ended, products + row * columns);
-                tile.Sum.Set(ref kernel, packed + tile.Weights, begun, ended, room);
+                if (Pairs && another) sum.Products(x + (long)row * rowStep, columns, begun, ended, products + row * columns);
+                sum.Set(ref kernel, weights, begun, ended, start);
                 for (var segment = 0; segment < segments; segment++)
                 {
                     var column = columns * segment / segments;
                     var pixels = columns * (segment + 1) / segments - column;
                     kernel.X = x + (long)row * rowStep + column * Dense.Block;
-                    kernel.Products = Pairs && exact[row] ? products + row * columns + column : null;
+                    kernel.Products = exponent is not null ? products + row * columns + column : null;
                     kernel.Y = y + at + (long)column * kernel.YPixel;
                     kernel.Add = then.Add == null ? null : then.Add + at + (long)column * kernel.YPixel;
                     Dense.Tile(ref kernel, pixels, tile.Blocks);
                     then.Activation?.Apply(kernel.Y, tile.Blocks, outPlane, pixels, kernel.YPixel);
                 }
             }
-
-            sum = tile.Sum;
         }
     }
 
@@ -219,8 +222,10 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         public int Strips { get; set; }
         public int First { get; set; }
 
-        /// <summary>Of the gathered rows; the products of their pixels follow.</summary>
+        /// <summary>Of the gathered rows; the products of their pixels follow, and at <see cref="RoomAt"/> scaled weights.</summary>
         public long ScratchSize { get; set; }
+
+        public long RoomAt { get; set; }
     }
 
     /// <param name="Weights">Where its packed weights begin.</param>

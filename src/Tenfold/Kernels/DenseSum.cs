@@ -42,12 +42,12 @@ internal unsafe struct DensePlaces
 /// </code>
 /// Each second pair is <c>(wb - a)(b - wa)</c>, minus its products, so that those of neighbouring pairs cancel for the most part and the sums stay as small as they are by themselves.
 /// Rounding is relative to <c>a² + wb²</c>, not to <c>a wa</c>: the weights of each output channel are scaled to root mean square 1, by a power of two, and where the map's numbers are much larger or
-/// smaller than that, each product is computed by itself.
+/// smaller than that, the weights are scaled after them.
 /// </remarks>
 internal sealed unsafe class DenseSum
 {
     private const int Width = Dense.Block; // output channels of a tile with products in pairs
-    private const float Far = 16; // times as large or small as expected, root mean square: four bits of the 24
+    private const int Near = 2; // powers of two by which the map's numbers may differ from what is expected: as many bits of the result's 24
 
     private static readonly int[] s_masks = Masks();
 
@@ -240,8 +240,8 @@ internal sealed unsafe class DenseSum
     }
 
     /// <summary>Lets a tile sum over sections [first, end).</summary>
-    /// <param name="packed">Where the tile's packed weights begin.</param>
-    /// <param name="room">16 floats, read by the micro-kernel.</param>
+    /// <param name="packed">Where the tile's packed weights begin, as <see cref="Scaled"/> gives them.</param>
+    /// <param name="room">16 floats, read by the micro-kernel where sections are left out.</param>
     public void Set(ref DenseTile tile, float* packed, int first, int end, float* room) => Set(ref tile, Places, packed, first, end, room);
 
     /// <inheritdoc cref="Set(ref DenseTile, float*, int, int, float*)"/>
@@ -257,6 +257,7 @@ internal sealed unsafe class DenseSum
         tile.Count = _restStart[end] - _restStart[first];
         tile.W = rows + ((long)_tripleRow[_sections] + _restRow[first]) * width;
         if (!Pairs) return;
+        tile.Ahead = (int)PackedSize(Width);
         tile.Factor = packed + (Head - 1) * Width;
         tile.Start = all ? packed + _sections * Width : room;
         if (all) return;
@@ -267,12 +268,11 @@ internal sealed unsafe class DenseSum
 
     /// <summary>For each pixel, less the products of its channels in pairs.</summary>
     /// <param name="x">The first pixel; up to 15 floats behind the last are read.</param>
-    /// <returns>Whether pairs are as exact as single products: whether the map's numbers, of which a sixteenth is looked at, are about as large as expected.</returns>
-    public bool Products(float* x, int pixels, int first, int end, float* to, float magnitude = 1) => Products(Places, x, pixels, first, end, to, magnitude);
+    public void Products(float* x, int pixels, int first, int end, float* to) => Products(Places, x, pixels, first, end, to);
 
-    /// <inheritdoc cref="Products(float*, int, int, int, float*, float)"/>
+    /// <inheritdoc cref="Products(float*, int, int, int, float*)"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public bool Products(in DensePlaces places, float* x, int pixels, int first, int end, float* to, float magnitude = 1)
+    public void Products(in DensePlaces places, float* x, int pixels, int first, int end, float* to)
     {
         var list = places.Products;
         var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
@@ -305,20 +305,47 @@ internal sealed unsafe class DenseSum
 
             to[p] = Alternately(Quarter(sum), default, default, default).ToScalar();
         }
+    }
 
-        x -= (long)pixels * Width;
+    /// <summary>How large the numbers are that come in pairs: by what power of two they differ from what was expected. A sixteenth of the pixels is looked at.</summary>
+    /// <param name="row">Floats from one row of pixels to the next.</param>
+    /// <returns>The exponent for <see cref="Scaled"/>; null if each product must be computed by itself: for zeros, infinities and what is no number.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public int? Exponent(in DensePlaces places, float* x, int pixels, int rows, nint row, float magnitude = 1)
+    {
+        var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
+        DenseTriple* begin = places.Products, last = begin + _products.Length;
         var (squares, count) = (Vector512<float>.Zero, 0L);
-        for (p = 0; p < pixels; p += 16)
+        for (long place = 0; place < (long)rows * pixels; place += 16)
+        {
+            var pixel = x + place / pixels * row + place % pixels * Width;
             for (var pair = begin; pair < last; pair++)
             {
                 count += 2 * pair->Channels;
                 var mask = Vector512.Load(masks + pair->Channels * Width).AsSingle();
-                var (a, b) = (Vector512.Load(x + p * Width + pair->A) & mask, Vector512.Load(x + p * Width + pair->B) & mask);
+                var (a, b) = (Vector512.Load(pixel + pair->A) & mask, Vector512.Load(pixel + pair->B) & mask);
                 squares = Vector512.FusedMultiplyAdd(a, a, Vector512.FusedMultiplyAdd(b, b, squares));
             }
+        }
 
-        var mean = Vector512.Sum(squares) / (count * magnitude * magnitude);
-        return mean is >= 1 / (Far * Far) and <= Far * Far;
+        var mean = Vector512.Sum(squares) / count / (magnitude * magnitude);
+        if (mean is not (> 1e-24f and < 1e24f)) return null;
+        var exponent = (int)MathF.Round(0.5f * MathF.Log2(mean));
+        return Math.Abs(exponent) <= Near ? 0 : exponent;
+    }
+
+    /// <summary>The packed weights of a tile for a map whose numbers are 2^exponent times as large as expected.</summary>
+    /// <param name="room">As many floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public float* Scaled(float* packed, int exponent, float* room)
+    {
+        if (exponent == 0) return packed;
+        var (by, rows) = (Vector512.Create(MathF.ScaleB(1, exponent)), Order.Length);
+        for (var k = 0; k < Head - 1; k++) (Vector512.Load(packed + k * Width) * by * by).Store(room + k * Width);
+        (Vector512.Load(packed + (Head - 1) * Width) / by).Store(room + (Head - 1) * Width);
+        float* from = Rows(packed), to = Rows(room);
+        for (var k = 0; k < rows; k++) (Vector512.Load(from + (long)k * Width) * by).Store(to + (long)k * Width);
+        return room;
     }
 
     // The sum of the four quarters.

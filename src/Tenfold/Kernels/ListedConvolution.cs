@@ -71,11 +71,11 @@ internal sealed unsafe class ListedConvolution : PackedKernel
 
     public override string Name => _pairs ? "pointwise, in pairs" : "pointwise";
 
-    public override string Packing => $"listed {_shape.In} {_shape.Out} {_shape.Groups} {string.Join(",", _channels)}{(_pairs ? " pairs" : "")}";
+    public override string Packing => $"listed {_shape.In} {_shape.Out} {_shape.Groups} {string.Join(",", _channels)}{(_pairs ? $" pairs {Magnitude}" : "")}";
 
     public override int Items { get; }
 
-    public override long Scratch => _pairs ? (_strip + 15) / 16 * 16 : 0; // products
+    public override long Scratch => _pairs ? (_strip + 15) / 16 * 16 + _tiles.Max(tile => tile.Sum.PackedSize(Dense.Block)) : 0; // products, scaled weights
 
     public override long PackedSize { get; }
 
@@ -96,7 +96,7 @@ internal sealed unsafe class ListedConvolution : PackedKernel
                 *w = from < 0 ? 0 : kernel[from] * (scale == null ? 1 : scale[o]);
             }
 
-        tile.Sum.Finish(packed + tile.Weights);
+        tile.Sum.Finish(packed + tile.Weights, Magnitude);
     }
 
     /// <param name="x">The maps.</param>
@@ -114,7 +114,7 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         Span<int> by = stackalloc int[_blocks.Length];
         for (var map = 0; map < by.Length; map++) by[map] = checked((int)(x[map] - x[0] + (long)n * _blocks[map] * plane - _begin[map])); // maps lie in one arena
         DenseSum? sum = null;
-        float* products = null;
+        int? exponent = null;
         for (var t = _tiles.Length * share / _shares; t < _tiles.Length * (share + 1) / _shares; t++)
         {
             var tile = _tiles[t];
@@ -122,19 +122,23 @@ internal sealed unsafe class ListedConvolution : PackedKernel
             {
                 sum = tile.Sum;
                 sum.Move(_begin, by, places);
-                products = _pairs && sum.Products(places, x[0] + (long)from * Dense.Block, pixels, 0, 1, scratch) ? scratch : null;
+                var start = x[0] + (long)from * Dense.Block;
+                exponent = _pairs ? sum.Exponent(places, start, pixels, 1, 0, Magnitude) : null;
+                if (exponent is not null) sum.Products(places, start, pixels, 0, 1, scratch);
             }
 
             var first = ((long)n * _shape.OutBlocks + tile.Block) * plane + (long)from * Dense.Block;
             var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, plane);
-            sum.Set(ref kernel, places, packed + tile.Weights, 0, 1, null);
+            var weights = packed + tile.Weights;
+            if (exponent is { } power) weights = sum.Scaled(weights, power, scratch + (_strip + 15) / 16 * 16);
+            sum.Set(ref kernel, places, weights, 0, 1, null);
             var segments = Dense.Segments(pixels, tile.Blocks);
             for (var segment = 0; segment < segments; segment++)
             {
                 var begin = pixels * segment / segments;
                 var count = pixels * (segment + 1) / segments - begin;
                 kernel.X = x[0] + (long)(from + begin) * Dense.Block;
-                kernel.Products = products == null ? null : products + begin;
+                kernel.Products = exponent is null ? null : scratch + begin;
                 kernel.Y = y + first + (long)begin * Dense.Block;
                 kernel.Add = then.Add == null ? null : then.Add + first + (long)begin * Dense.Block;
                 Dense.Tile(ref kernel, count, tile.Blocks);

@@ -7,7 +7,7 @@ internal sealed unsafe class SeparableConvolution
 
     private readonly DenseShape _pointwise;
     private readonly int _strip, _strips;
-    private readonly long _between; // floats
+    private readonly long _between, _room; // floats: of what lies between the two; where, behind its products, there is room for scaled weights
     private readonly List<(int Block, int Blocks, long Weights)> _tiles = [];
     private readonly DenseSum _sum;
 
@@ -23,7 +23,7 @@ internal sealed unsafe class SeparableConvolution
         Items = checked(pointwise.Batch * _strips);
         var plane = _strip * width * Dense.Block;
         _between = (long)pointwise.InBlocks * plane;
-        Scratch = _between + _strip * width + Dense.Block;
+        _room = _between + (_strip * width + 15) / 16 * 16;
         _sum = new DenseSum(
             [.. Enumerable.Range(0, pointwise.InBlocks).Select(i => new DenseBlock { Offset = i * plane, Channels = Math.Min(Dense.Block, pointwise.In - i * Dense.Block) })], sections: 1, Second.Pairs);
         var weights = 0L;
@@ -32,6 +32,8 @@ internal sealed unsafe class SeparableConvolution
             _tiles.Add((block, blocks, weights));
             weights += _sum.PackedSize(blocks * Dense.Block);
         }
+
+        Scratch = Second.Pairs ? _room + _sum.PackedSize(Dense.Block) : _between;
     }
 
     /// <summary>The kernels of the two by themselves, whose packed weights this one reads.</summary>
@@ -59,13 +61,15 @@ internal sealed unsafe class SeparableConvolution
         for (var block = 0; block < _pointwise.InBlocks; block++) First.RunRows(n, block, from, to, x, firstPacked, firstBias, firstThen, scratch + (long)block * plane);
 
         var products = scratch + _between;
-        if (!Second.Pairs || !_sum.Products(scratch, pixels, 0, 1, products)) products = null;
+        var exponent = Second.Pairs ? _sum.Exponent(_sum.Places, scratch, pixels, 1, 0, Second.Magnitude) : null;
+        if (exponent is null) products = null;
+        else _sum.Products(scratch, pixels, 0, 1, products);
         var outPlane = _pointwise.OutPlane.Area * Dense.Block;
         foreach (var (block, blocks, weights) in _tiles)
         {
             var at = ((long)n * _pointwise.OutBlocks + block) * outPlane + (long)from * width * Dense.Block;
             var tile = then.Tile(bias + block * Dense.Block, blocks, outPlane);
-            _sum.Set(ref tile, packed + weights, 0, 1, null);
+            _sum.Set(ref tile, exponent is { } by ? _sum.Scaled(packed + weights, by, scratch + _room) : packed + weights, 0, 1, null);
             var segments = Dense.Segments(pixels, blocks);
             for (var segment = 0; segment < segments; segment++)
             {

@@ -58,7 +58,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         _shares = _groups >= 4 ? 1 : Math.Min(_outputs.Length, (4 + _groups - 1) / _groups);
         Items = _groups * _shares;
         PackItems = _outputs.Length * (_together ? 1 : shape.InBlocks);
-        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (_together ? (_area * _group + 15) / 16 * 16 : 0);
+        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (_together ? (_area * _group + 15) / 16 * 16 + _outputs.Max(outputs => outputs.Sum.PackedSize(Dense.Block)) : 0);
     }
 
     public override bool Activates => true;
@@ -73,7 +73,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     public override string Name => $"Winograd F({_m}x{_m}){(_shape.Dilation.Area > 1 ? ", polyphase" : "")}{(_together ? ", in pairs" : "")}";
 
-    public override string Packing => $"F{_m} {_shape.In} {_shape.Out} {_shape.Groups} {_shape.Transposed}{(_together ? " pairs" : "")}";
+    public override string Packing => $"F{_m} {_shape.In} {_shape.Out} {_shape.Groups} {_shape.Transposed}{(_together ? $" pairs {Magnitude}" : "")}";
 
     public int Tiles => _tiles.Count;
 
@@ -96,7 +96,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
         var outputs = _outputs[item];
         for (var inBlock = 0; inBlock < _shape.InBlocks; inBlock++) Pack(outputs, inBlock, kernel, scale, packed);
-        for (var i = 0; i < _area; i++) outputs.Sum.Finish(packed + outputs.Weights + i * outputs.Sum.PackedSize(Dense.Block), _magnitudes[i]);
+        for (var i = 0; i < _area; i++) outputs.Sum.Finish(packed + outputs.Weights + i * outputs.Sum.PackedSize(Dense.Block), Magnitude * _magnitudes[i]);
     }
 
     // One block of input channels for one tile of output channels: U = G k G', in double.
@@ -182,22 +182,29 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         var zeros = rest + (2 * _area + 2 * _m * _m) * Dense.Block;
         new Span<float>(zeros, 2 * Dense.Block).Clear();
         var products = zeros + 2 * Dense.Block;
-        Span<bool> together = stackalloc bool[_area];
+        Span<int?> exponents = stackalloc int?[_area];
         DenseSum? sum = null;
         for (var p = begin; p < end; p++)
         {
             var outputs = _outputs[p];
             if (_together && outputs.Sum != sum)
-                for (var i = 0; i < _area; i++) together[i] = outputs.Sum.Products(v + i * _vStep, count, 0, 1, products + i * count, _magnitudes[i]);
+            {
+                for (var i = 0; i < _area; i++)
+                {
+                    exponents[i] = outputs.Sum.Exponent(outputs.Sum.Places, v + i * _vStep, count, 1, 0, Magnitude * _magnitudes[i]);
+                    outputs.Sum.Products(v + i * _vStep, count, 0, 1, products + i * count);
+                }
+            }
+
             sum = outputs.Sum;
-            Multiply(outputs, count, v, packed, zeros, products, together, m);
+            Multiply(outputs, count, v, packed, zeros, products, exponents, m);
             for (var block = 0; block < outputs.Blocks; block++)
                 Return(first, count, outputs.Block + block, m + block * _group * Dense.Block, bias, then, y, rest);
         }
     }
 
     // M[i] = V[i] U[i], i = 1 ... (m + 2)^2.
-    private void Multiply(Outputs outputs, int count, float* v, float* packed, float* zeros, float* products, ReadOnlySpan<bool> together, float* m)
+    private void Multiply(Outputs outputs, int count, float* v, float* packed, float* zeros, float* products, ReadOnlySpan<int?> exponents, float* m)
     {
         var width = outputs.Blocks * Dense.Block;
         var kernel = new DenseTile
@@ -210,15 +217,18 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
             High = float.PositiveInfinity,
         };
         var segments = Dense.Segments(count, outputs.Blocks);
+        var room = products + (_area * _group + 15) / 16 * 16;
         for (var i = 0; i < _area; i++)
         {
-            outputs.Sum.Set(ref kernel, packed + outputs.Weights + i * outputs.Sum.PackedSize(width), 0, 1, null);
+            var weights = packed + outputs.Weights + i * outputs.Sum.PackedSize(width);
+            if (exponents[i] is { } by) weights = outputs.Sum.Scaled(weights, by, room);
+            outputs.Sum.Set(ref kernel, weights, 0, 1, null);
             for (var segment = 0; segment < segments; segment++)
             {
                 var tile = count * segment / segments;
                 kernel.X = v + i * _vStep + tile * Dense.Block;
                 kernel.Y = m + i * _mStep + tile * Dense.Block;
-                kernel.Products = together[i] ? products + i * count + tile : null;
+                kernel.Products = exponents[i] is not null ? products + i * count + tile : null;
                 Dense.Tile(ref kernel, count * (segment + 1) / segments - tile, outputs.Blocks);
             }
         }

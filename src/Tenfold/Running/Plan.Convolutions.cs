@@ -32,6 +32,7 @@ internal sealed unsafe partial class Plan
         var (op, then) = Split(node);
         var (shape, name) = (DenseShapes.Of(op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape), Graph.NameOf(node));
         var (convolution, reason) = _plain.Contains(node) ? (ConvolutionChoice.OfPlanes(shape, _options.Exact), "") : ConvolutionChoice.Of(shape, _options.Exact, Forced(name), _constants.Contains(node.Inputs[1]));
+        convolution.Magnitude = Expected(Magnitude(node.Inputs[0]));
         Warming.Add(convolution.Warm);
 
         var packed = Packed(name, node.Inputs[1], convolution);
@@ -66,6 +67,7 @@ internal sealed unsafe partial class Plan
         var between = chain.First.Infer([.. before.Select(input => input.Shape)]);
         var name = Graph.NameOf(node);
         var separable = new SeparableConvolution(DenseShapes.Of(first, before[0].Shape, before[1].Shape, between), DenseShapes.Of(second, between, after[1].Shape, node.Shape), pairs: !_options.Exact);
+        separable.Second.Magnitude = Expected(Magnitude(chain.First, [.. before.Select(Magnitude)], before));
         var (firstPacked, packed) = (Packed(name, before[1], separable.First), Packed(name, after[1], separable.Second));
         var (firstBias, bias) = (Bias(chain.First, before, between.Channels), Bias(chain.Second, after, node.Channels));
         var x = Get(before[0], Layout.Blocked);
@@ -81,7 +83,7 @@ internal sealed unsafe partial class Plan
         Node[] after = [node.Inputs[0], .. node.Inputs.Skip(chain.Arity)]; // the list itself is no node
         var (op, then) = Split(chain.Second, after);
         var name = Graph.NameOf(node);
-        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact);
+        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact) { Magnitude = Expected(maps.Max(Magnitude)) };
         var (packed, bias) = (Packed(name, after[1], convolution), Bias(chain.Second, after, node.Channels));
         Slot[] x = [.. maps.Select(map => Get(map, Layout.Blocked))];
         var y = New(node, Layout.Blocked);

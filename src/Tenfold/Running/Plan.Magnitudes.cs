@@ -1,0 +1,86 @@
+namespace Tenfold;
+
+// How large a value's numbers may be expected to be. Products in pairs keep all their digits where the weights are scaled to the map's numbers, which is done once where
+// the estimate is right, within a factor of a few, and at every run where it is not.
+internal sealed unsafe partial class Plan
+{
+    private const int Samples = 4096; // of a kernel's numbers
+
+    private readonly Dictionary<Node, double> _magnitudes = [];
+
+    /// <summary>A power of two near the root mean square that a map's numbers are expected to have.</summary>
+    private float Expected(double magnitude) => magnitude is > 1e-12 and < 1e12 ? MathF.ScaleB(1, (int)Math.Round(Math.Log2(magnitude))) : 1;
+
+    private double Magnitude(Node node)
+    {
+        if (_magnitudes.TryGetValue(node, out var known)) return known;
+        return _magnitudes[node] = node.Op is Leaf ? 1 : Magnitude(node.Op, [.. node.Inputs.Select(Magnitude)], node.Inputs);
+    }
+
+    // Numbers are taken to be unrelated, and half of them to be negative: so a sum's squares add up, and ReLU leaves half of them.
+    private double Magnitude(Op op, double[] inputs, IReadOnlyList<Node> nodes)
+    {
+        switch (op)
+        {
+            case Fused fused:
+                var (value, other) = (Magnitude(fused.First, inputs[..fused.Arity], nodes), fused.Arity);
+                var kept = 0.0; // of the squares, what ReLU leaves: a skip from behind one is no more negative
+                foreach (var then in fused.Then)
+                {
+                    if (then is not Tenfold.Add)
+                    {
+                        value = Math.Sqrt(Math.Pow(Magnitude(then, [Math.Sqrt(Math.Max(0, value * value - kept))], nodes), 2) + kept);
+                        continue;
+                    }
+
+                    value = Math.Sqrt(value * value + inputs[other] * inputs[other]);
+                    if (Rectified(nodes[other])) kept = inputs[other] * inputs[other];
+                    other++;
+                }
+
+                return value;
+            case Chained { First: Pick } chain:
+                return Magnitude(chain.Second, [inputs[..chain.Arity].Max(), .. inputs[chain.Arity..]], [nodes[0], .. nodes.Skip(chain.Arity)]);
+            case Chained chain:
+                return Magnitude(chain.Second, [Magnitude(chain.First, inputs[..chain.Arity], nodes), .. inputs[chain.Arity..]], [nodes[0], .. nodes.Skip(chain.Arity)]);
+            case Convolution or ConvolutionTranspose when _constants.Contains(nodes[1]):
+                var (squares, kernel) = (Squares(nodes[1]), nodes[1].Shape);
+                var terms = op is ConvolutionTranspose transpose ? (double)kernel[0] / transpose.Groups * kernel[2] * kernel[3] / transpose.Stride.Area : (double)kernel[1] * kernel[2] * kernel[3];
+                return Math.Sqrt(inputs[0] * inputs[0] * terms * squares + (inputs.Length > 2 && _constants.Contains(nodes[2]) ? Squares(nodes[2]) : 0));
+            case Convolution or ConvolutionTranspose or BatchNorm: return 1;
+            case Tenfold.Add: return Math.Sqrt(inputs.Sum(input => input * input));
+            case Multiply: return inputs.Aggregate(1.0, (product, input) => product * input);
+            case Relu: return inputs[0] / Math.Sqrt(2);
+            case Silu or HardSwish: return inputs[0] * (0.5 + 0.2 * Math.Min(1, inputs[0] / 2)); // half of small numbers, ReLU of large ones
+            case Relu6: return Math.Min(inputs[0] / Math.Sqrt(2), 4);
+            case Sigmoid or HardSigmoid: return 0.5;
+            case Tanh: return Math.Min(inputs[0], 1);
+            default: return inputs.Length == 0 ? 1 : inputs.Max();
+        }
+    }
+
+    private static bool Rectified(Node node) => node.Op switch
+    {
+        Fused { Then: [.., var last] } => last is Relu or Relu6,
+        Relu or Relu6 => true,
+        MaxPool or AvgPool => Rectified(node.Inputs[0]),
+        _ => false,
+    };
+
+    // The mean square of a constant's numbers, from some of them.
+    private double Squares(Node node)
+    {
+        var (of, factors) = node.Op is ScaledKernel ? (node.Inputs[0], Get(node.Inputs[1], Layout.Plain)) : (node, null);
+        var numbers = of.Op is Parameter ? _weights[Graph.NameOf(of)].Span : Get(of, Layout.Plain).Span;
+        var (count, outputs) = ((int)of.Shape.Count, factors?.Shape[0] ?? 1);
+        var (sum, samples) = (0.0, Math.Min(Samples, count));
+        for (var i = 0; i < samples; i++)
+        {
+            var at = (int)((long)i * count / samples);
+            var factor = factors is null ? 1 : factors.Span[(int)((long)at * outputs / count)];
+            sum += (double)numbers[at] * numbers[at] * factor * factor;
+        }
+
+        return sum / samples;
+    }
+}
