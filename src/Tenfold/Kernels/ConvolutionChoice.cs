@@ -49,7 +49,7 @@ internal static class ConvolutionChoice
     }
 
     // The kernel that computes every product.
-    private static ConvolutionKernel Every(DenseShape shape, bool pairs) => PictureConvolution.Takes(shape) ? new PictureConvolution(shape) : new DenseConvolution(shape, pairs);
+    private static ConvolutionKernel Every(DenseShape shape, bool pairs) => PictureConvolution.Takes(shape) ? new PictureConvolution(shape, pairs) : new DenseConvolution(shape, pairs);
 
     private static double Direct(DenseShape shape) =>
         (double)shape.Batch * shape.OutPlane.Area * 9 * shape.InPerGroup * shape.OutBlocks / 0.9 + Stream(9.0 * shape.InPerGroup * shape.OutBlocks * 64, 1);

@@ -276,51 +276,57 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
     private readonly DenseShape _product;
     private readonly DeformableSampler _sampler;
     private readonly int _pixels, _strips;
-    private readonly (int Block, int Blocks, long Weights, DenseBlock[] Runs, (int Channel, int Channels, int Tap)[] Sources)[] _tiles;
+    private readonly long _columns; // floats; the products of pixels follow, and room for scaled weights
+    private readonly bool _pairs;
+    private readonly Tile[] _tiles;
 
     /// <param name="product">The convolution as if nothing were moved; its groups are those of the weights.</param>
-    public DeformableConvolutionKernel(DeformableShape shape, DenseShape product)
+    /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
+    public DeformableConvolutionKernel(DeformableShape shape, DenseShape product, bool pairs = false)
     {
-        (_shape, _product, _sampler) = (shape, product, new DeformableSampler(shape));
+        (_shape, _product, _sampler, _pairs) = (shape, product, new DeformableSampler(shape), pairs && DenseSum.Pays(shape.Taps * product.InPerGroup, product.OutPerGroup));
         var perPixel = shape.Taps * shape.Blocks * Dense.Block;
-        var most = Dense.MaxPixels(Dense.MaxBlocks);
+        var most = Dense.MaxPixels(_pairs ? 1 : Dense.MaxBlocks);
         var share = (shape.Batch * shape.OutPlane.Area + 7) / 8; // enough strips to keep several threads busy
         _pixels = Math.Max(1, Math.Min(shape.OutPlane.Area, Math.Clamp(Math.Min(ColumnFloats / perPixel, share) / most * most, most, 8 * most)));
         _strips = (shape.OutPlane.Area + _pixels - 1) / _pixels;
 
-        var tiles = new List<(int, int, long, DenseBlock[], (int, int, int)[])>();
-        for (var block = 0; block < product.OutBlocks;)
+        var tiles = new List<Tile>();
+        foreach (var (block, blocks) in product.OutTiles(_pairs))
         {
-            var blocks = Math.Min(Dense.MaxBlocks, product.OutBlocks - block);
-            if (blocks > 1 && Range(block) != Range(block + 1)) blocks = 1;
-            var (from, to) = Range(block);
-            var sources = new List<(int Channel, int Channels, int Tap)>();
-            for (var tap = 0; tap < shape.Taps; tap++)
-                for (var c = from; c < to; c += Dense.Block - c % Dense.Block) sources.Add((c, Math.Min(Dense.Block - c % Dense.Block, to - c), tap));
-            var runs = GC.AllocateArray<DenseBlock>(sources.Count, pinned: true);
-            for (var i = 0; i < runs.Length; i++)
-            {
-                var (c, channels, tap) = sources[i];
-                runs[i] = new DenseBlock { Offset = checked((tap * shape.Blocks + c / Dense.Block) * _pixels * Dense.Block + c % Dense.Block), Channels = channels };
-            }
-
-            tiles.Add((block, blocks, PackedSize, runs, [.. sources]));
-            PackedSize += (long)sources.Sum(source => source.Channels) * blocks * Dense.Block;
-            block += blocks;
+            var (from, to) = product.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
+            tiles.Add(tiles.Count > 0 && (tiles[^1].From, tiles[^1].To) == (from, to)
+                ? tiles[^1] with { Block = block, Blocks = blocks, Weights = PackedSize }
+                : Of(block, blocks, PackedSize, from, to));
+            PackedSize += tiles[^1].Sum.PackedSize(blocks * Dense.Block);
         }
 
         _tiles = [.. tiles];
+        Scratch = _columns = (long)shape.Taps * shape.Blocks * _pixels * Dense.Block;
+        if (_pairs) Scratch += (_pixels + 15) / 16 * 16 + _tiles.Max(tile => tile.Sum.PackedSize(Dense.Block));
     }
 
-    private (int From, int To) Range(int block) => _product.Reads(block * Dense.Block, (block + 1) * Dense.Block);
+    private Tile Of(int block, int blocks, long weights, int from, int to)
+    {
+        var (sources, runs) = (new List<(int Channel, int Tap)>(), new List<DenseBlock>());
+        for (var tap = 0; tap < _shape.Taps; tap++)
+            for (var c = from; c < to; c += Dense.Block - c % Dense.Block)
+            {
+                runs.Add(new DenseBlock { Offset = checked((tap * _shape.Blocks + c / Dense.Block) * _pixels * Dense.Block + c % Dense.Block), Channels = Math.Min(Dense.Block - c % Dense.Block, to - c) });
+                for (var i = 0; i < runs[^1].Channels; i++) sources.Add((c + i, tap));
+            }
 
-    public override string Name => "sampled into columns, then dense";
+        var sum = new DenseSum([.. runs], sections: 1, _pairs);
+        return new Tile(block, blocks, weights, from, to, [.. sum.Order.Select(term => sources[term])], sum);
+    }
 
-    public override string Packing => $"deformable {_product.In} {_product.Out} {_product.KernelSize} {_product.Groups}";
+    public override string Name => $"sampled into columns, then dense{(_pairs ? ", in pairs" : "")}";
+
+    public override string Packing => $"deformable {_product.In} {_product.Out} {_product.KernelSize} {_product.Groups}{(_pairs ? $" pairs {Magnitude}" : "")}";
 
     public override int Items => _shape.Batch * _strips;
 
-    public override long Scratch => (long)_shape.Taps * _shape.Blocks * _pixels * Dense.Block;
+    public override long Scratch { get; }
 
     public override long PackedSize { get; }
 
@@ -328,16 +334,17 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
 
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
-        var (block, blocks, weights, _, sources) = _tiles[item];
-        var w = packed + weights;
-        foreach (var (channel, channels, tap) in sources)
-            for (var c = channel; c < channel + channels; c++)
-                for (var v = 0; v < blocks * Dense.Block; v++)
-                {
-                    var o = block * Dense.Block + v;
-                    var at = o < _product.Out ? _product.Weight(o, c) : -1;
-                    *w++ = at < 0 ? 0 : kernel[at + tap] * (scale == null ? 1 : scale[o]);
-                }
+        var tile = _tiles[item];
+        var w = tile.Sum.Rows(packed + tile.Weights);
+        foreach (var (c, tap) in tile.Sources)
+            for (var v = 0; v < tile.Blocks * Dense.Block; v++)
+            {
+                var o = tile.Block * Dense.Block + v;
+                var at = o < _product.Out ? _product.Weight(o, c) : -1;
+                *w++ = at < 0 ? 0 : kernel[at + tap] * (scale == null ? 1 : scale[o]);
+            }
+
+        tile.Sum.Finish(packed + tile.Weights, Magnitude);
     }
 
     public void Run(int item, float* x, in DeformableMoves moves, float* packed, float* bias, float* y, float* scratch)
@@ -347,14 +354,21 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
         var count = Math.Min(_pixels, _shape.OutPlane.Area - from);
         _sampler.Columns(x, moves, n, from, count, scratch, _pixels);
         var plane = _shape.OutPlane.Area * Dense.Block;
-        foreach (var (block, blocks, weights, runs, _) in _tiles)
+        var products = scratch + _columns;
+        var room = products + (_pixels + 15) / 16 * 16;
+        var (sum, exponent) = ((DenseSum?)null, (int?)null);
+        foreach (var (block, blocks, weights, _, _, _, own) in _tiles)
         {
+            if (_pairs && own != sum)
+            {
+                exponent = own.Exponent(own.Places, scratch, count, 1, 0, Magnitude);
+                own.Products(scratch, count, 0, 1, products);
+            }
+
+            sum = own;
             var tile = new DenseTile
             {
-                W = packed + weights,
                 Bias = bias + block * Dense.Block,
-                Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(runs)), // pinned
-                Count = runs.Length,
                 WStep = blocks * Dense.Block,
                 YPixel = Dense.Block,
                 YVector = plane,
@@ -363,14 +377,21 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
                 Low = float.NegativeInfinity,
                 High = float.PositiveInfinity,
             };
+            sum.Set(ref tile, exponent is { } by ? sum.Scaled(packed + weights, by, room) : packed + weights, 0, 1, null);
             var segments = Dense.Segments(count, blocks);
             for (var segment = 0; segment < segments; segment++)
             {
                 var first = count * segment / segments;
                 tile.X = scratch + first * Dense.Block;
                 tile.Y = y + ((long)n * _product.OutBlocks + block) * plane + (long)(from + first) * Dense.Block;
+                tile.Products = exponent is null ? null : products + first;
                 Dense.Tile(ref tile, count * (segment + 1) / segments - first, blocks);
             }
         }
     }
+
+    /// <param name="Weights">Where its packed weights begin.</param>
+    /// <param name="From">The first of the input channels that it reads; <paramref name="To"/> is behind the last.</param>
+    /// <param name="Sources">What each row of packed weights belongs to.</param>
+    private sealed record Tile(int Block, int Blocks, long Weights, int From, int To, (int Channel, int Tap)[] Sources, DenseSum Sum);
 }

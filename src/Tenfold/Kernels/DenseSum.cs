@@ -142,7 +142,7 @@ internal sealed unsafe class DenseSum
     }
 
     /// <summary>Whether pairs pay for their products: with so many channels in a section of the sum, and so many output channels.</summary>
-    public static bool Pays(int channels, int outputs) => Simd.Pairs && channels >= 16 && outputs >= 32;
+    public static bool Pays(int channels, int outputs) => Simd.Pairs && channels >= 24 && outputs >= 16;
 
     public bool Pairs { get; }
 
@@ -207,11 +207,13 @@ internal sealed unsafe class DenseSum
 
         for (var v = 0; v < Width; v++)
         {
+            // Weights that are all zero give zero, not what rounding leaves of the products.
             var rms = MathF.Sqrt(squares[v] / count) / magnitude;
-            factor[v] = rms is > 1e-30f and < 1e30f ? MathF.ScaleB(1, Math.ILogB(rms * 1.41421356f)) : 1;
+            factor[v] = rms is > 1e-30f and < 1e30f ? MathF.ScaleB(1, Math.ILogB(rms * 1.41421356f)) : rms == 0 ? 0 : 1;
         }
 
-        var scale = Vector512<float>.One / Vector512.Load(factor);
+        var factors = Vector512.Load(factor);
+        var scale = Vector512.ConditionalSelect(Vector512.Equals(factors, default), Vector512<float>.One, Vector512<float>.One / factors);
         for (var k = 0; k < count; k++) (Vector512.Load(rows + k * Width) * scale).Store(rows + k * Width);
         var (allLow, allHigh) = (Vector512<double>.Zero, Vector512<double>.Zero);
         for (var section = 0; section < _sections; section++)

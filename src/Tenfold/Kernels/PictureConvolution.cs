@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Tenfold.Kernels;
@@ -19,13 +18,15 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
 
     private readonly DenseShape _shape;
     private readonly List<(int Block, int Blocks)> _tiles;
-    private readonly DenseBlock[] _runs; // pinned: of each row of the kernel in turn
-    private readonly int _runsOfRow, _lanes, _step, _pixels, _line, _strip, _strips;
+    private readonly DenseSum _sum; // a section for each row of the kernel
+    private readonly int _lanes, _step, _pixels, _line, _strip, _strips;
 
-    public PictureConvolution(DenseShape shape)
+    /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
+    public PictureConvolution(DenseShape shape, bool pairs = false)
     {
-        (_shape, _tiles) = (shape, shape.OutTiles());
         (_lanes, _step) = (shape.KernelSize.Width * shape.In, shape.Stride.Width * shape.In);
+        pairs &= _lanes > Dense.Block && DenseSum.Pays(_lanes * shape.KernelSize.Height, shape.Out);
+        (_shape, _tiles) = (shape, shape.OutTiles(pairs));
         var row = new List<DenseBlock>();
         for (var lane = 0; lane < _lanes; lane += row[^1].Channels)
         {
@@ -35,17 +36,16 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
 
         _pixels = shape.OutPlane.Width + row[^1].Offset / Dense.Block;
         _line = Math.Max((_pixels - 1) * _step + Dense.Block, (shape.Before.Width + shape.InPlane.Width) * shape.In);
-        _runsOfRow = row.Count;
-        _runs = GC.AllocateArray<DenseBlock>(_runsOfRow * shape.KernelSize.Height, pinned: true);
-        for (var i = 0; i < _runs.Length; i++)
-            _runs[i] = row[i % _runsOfRow] with { Offset = row[i % _runsOfRow].Offset + i / _runsOfRow * shape.Dilation.Height * _pixels * Dense.Block };
-
+        _sum = new DenseSum(
+            [.. Enumerable.Range(0, shape.KernelSize.Height).SelectMany(i => row.Select(run => run with { Offset = run.Offset + i * shape.Dilation.Height * _pixels * Dense.Block }))],
+            shape.KernelSize.Height, pairs);
         _strip = shape.OutPlane.Height;
         while (_strip > 1 && Size(_strip) > ScratchFloats) _strip = (_strip + 1) / 2;
         while (_strip > 4 && shape.Batch * ((shape.OutPlane.Height + _strip - 1) / _strip) < LeastStrips) _strip = (_strip + 1) / 2;
         _strips = (shape.OutPlane.Height + _strip - 1) / _strip;
         (Items, PackItems, Scratch) = (shape.Batch * _strips, _tiles.Count, Size(_strip));
-        PackedSize = (long)shape.KernelSize.Height * _lanes * shape.OutBlocks * Dense.Block;
+        PackedSize = _sum.PackedSize(shape.OutBlocks * Dense.Block);
+        if (pairs) Scratch += Products(_strip) + _sum.PackedSize(Dense.Block);
     }
 
     /// <summary>Whether an output's window begins within the 16 numbers of the one before it.</summary>
@@ -56,9 +56,9 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
 
     public override bool Activates => true;
 
-    public override string Name => "direct, of a picture";
+    public override string Name => $"direct, of a picture{(_sum.Pairs ? ", in pairs" : "")}";
 
-    public override string Packing => $"picture {_shape.In} {_shape.Out} {_shape.KernelSize}";
+    public override string Packing => $"picture {_shape.In} {_shape.Out} {_shape.KernelSize}{(_sum.Pairs ? $" pairs {Magnitude}" : "")}";
 
     public override int Items { get; }
 
@@ -73,19 +73,25 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
     {
         var (block, blocks) = _tiles[item];
         var width = blocks * Dense.Block;
-        var w = packed + Weights(block);
-        for (var i = 0; i < _shape.KernelSize.Height; i++)
-            for (var lane = 0; lane < _lanes; lane++, w += width)
-                for (var v = 0; v < width; v++)
-                {
-                    var o = block * Dense.Block + v;
-                    w[v] = o >= _shape.Out ? 0 : kernel[_shape.Weight(o, lane % _shape.In) + i * _shape.KernelSize.Width + lane / _shape.In] * (scale == null ? 1 : scale[o]);
-                }
+        var w = _sum.Rows(packed + Weights(block));
+        foreach (var term in _sum.Order)
+        {
+            var (i, lane) = Math.DivRem(term, _lanes);
+            for (var v = 0; v < width; v++)
+            {
+                var o = block * Dense.Block + v;
+                w[v] = o >= _shape.Out ? 0 : kernel[_shape.Weight(o, lane % _shape.In) + i * _shape.KernelSize.Width + lane / _shape.In] * (scale == null ? 1 : scale[o]);
+            }
+
+            w += width;
+        }
+
+        _sum.Finish(packed + Weights(block), Magnitude);
     }
 
     public override void Warm()
     {
-        foreach (var blocks in _tiles.Select(tile => tile.Blocks).Distinct()) Dense.Warm(_shape.OutPlane.Width, blocks);
+        foreach (var blocks in _tiles.Select(tile => tile.Blocks).Distinct()) Dense.Warm(_shape.OutPlane.Width, blocks, _sum.Pairs);
     }
 
     public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
@@ -97,25 +103,35 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         Lay(x + (long)n * _shape.In * _shape.InPlane.Area, top, Rows(to - from), scratch);
 
         var (outPlane, outWidth) = (_shape.OutPlane.Area * Dense.Block, columns * Dense.Block);
+        var products = scratch + Size(_strip);
+        float* start = stackalloc float[Dense.Block];
+        int? exponent = null;
+        if (_sum.Pairs)
+        {
+            exponent = _sum.Exponent(_sum.Places, scratch, columns, to - from, _shape.Stride.Height * _pixels * Dense.Block, Magnitude);
+            for (var row = from; row < to; row++)
+            {
+                var (first, end) = Inside(row);
+                _sum.Products(Row(scratch, row, top), columns, first, end, products + (row - from) * columns);
+            }
+        }
+
         foreach (var (block, blocks) in _tiles)
         {
+            var weights = exponent is { } by ? _sum.Scaled(packed + Weights(block), by, products + Products(_strip)) : packed + Weights(block);
             var kernel = then.Tile(bias + block * Dense.Block, blocks, outPlane);
             var segments = Dense.Segments(columns, blocks);
             for (var row = from; row < to; row++)
             {
-                // Rows [first, end) of the kernel lie in the map.
-                var (start, dilation) = (row * _shape.Stride.Height - _shape.Before.Height, _shape.Dilation.Height);
-                var first = Math.Clamp((-start + dilation - 1) / dilation, 0, _shape.KernelSize.Height);
-                var end = Math.Clamp((_shape.InPlane.Height - start + dilation - 1) / dilation, first, _shape.KernelSize.Height);
-                kernel.W = packed + Weights(block) + (long)first * _lanes * kernel.WStep;
-                kernel.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_runs)) + first * _runsOfRow; // pinned
-                kernel.Count = (end - first) * _runsOfRow;
+                var (first, end) = Inside(row);
+                _sum.Set(ref kernel, weights, first, end, start);
                 var at = ((long)n * _shape.OutBlocks + block) * outPlane + (long)row * outWidth;
                 for (var segment = 0; segment < segments; segment++)
                 {
                     var column = columns * segment / segments;
                     var pixels = columns * (segment + 1) / segments - column;
-                    kernel.X = scratch + ((long)(start - top) * _pixels + column) * Dense.Block;
+                    kernel.X = Row(scratch, row, top) + column * Dense.Block;
+                    kernel.Products = exponent is null ? null : products + (row - from) * columns + column;
                     kernel.Y = y + at + column * Dense.Block;
                     kernel.Add = then.Add == null ? null : then.Add + at + column * Dense.Block;
                     Dense.Tile(ref kernel, pixels, blocks);
@@ -125,21 +141,41 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         }
     }
 
+    // Rows of the kernel that lie in the map.
+    private (int First, int End) Inside(int row)
+    {
+        var (start, dilation) = (row * _shape.Stride.Height - _shape.Before.Height, _shape.Dilation.Height);
+        var first = Math.Clamp((-start + dilation - 1) / dilation, 0, _shape.KernelSize.Height);
+        return (first, Math.Clamp((_shape.InPlane.Height - start + dilation - 1) / dilation, first, _shape.KernelSize.Height));
+    }
+
+    // Where the first row of the kernel stands for a row of outputs.
+    private float* Row(float* scratch, int row, int top) => scratch + (long)(row * _shape.Stride.Height - _shape.Before.Height - top) * _pixels * Dense.Block;
+
+    // Floats, for so many rows of outputs.
+    private int Products(int rows) => (rows * _shape.OutPlane.Width + 15) / 16 * 16;
+
     private int Rows(int rows) => (rows - 1) * _shape.Stride.Height + (_shape.KernelSize.Height - 1) * _shape.Dilation.Height + 1;
 
     private long Size(int rows) => (long)Rows(rows) * _pixels * Dense.Block + (_line + Dense.Block - 1) / Dense.Block * Dense.Block;
 
-    private long Weights(int block) => (long)_shape.KernelSize.Height * _lanes * block * Dense.Block;
+    private long Weights(int block) => _sum.PackedSize(block * Dense.Block);
 
-    // Rows [top, top + count) of one sample that lie in the map, to scratch[row][pixel][16].
+    // Rows [top, top + count) of one sample, to scratch[row][pixel][16].
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Lay(float* x, int top, int count, float* scratch)
     {
         var (channels, (height, width)) = (_shape.In, _shape.InPlane);
         var line = scratch + (long)count * _pixels * Dense.Block;
         new Span<float>(line, _line).Clear();
-        for (var r = Math.Max(0, -top); r < count && top + r < height; r++)
+        for (var r = 0; r < count; r++)
         {
+            if (top + r < 0 || top + r >= height)
+            {
+                if (_sum.Pairs) new Span<float>(scratch + (long)r * _pixels * Dense.Block, _pixels * Dense.Block).Clear(); // looked at when numbers are measured
+                continue;
+            }
+
             var plane = (long)height * width;
             var from = x + (long)(top + r) * width;
             var to = line + _shape.Before.Width * channels;

@@ -28,7 +28,7 @@ internal sealed unsafe partial class Plan
         var grid = new DeformableGrid(size, op.Stride, op.Padding, op.Dilation, op.OffsetGroups);
         var product = new DenseShape(
             node.Shape.Batch, input.Channels, node.Channels, input.Shape.Plane, node.Shape.Plane, size, op.Stride, new Size(op.Padding.Top, op.Padding.Left), op.Dilation, op.Groups, Transposed: false);
-        var kernel = new DeformableConvolutionKernel(ShapeOf(grid, input, node.Shape.Plane), product);
+        var kernel = new DeformableConvolutionKernel(ShapeOf(grid, input, node.Shape.Plane), product, pairs: !_options.Exact) { Magnitude = Expected(Magnitude(input)) };
         var packed = Packed(name, weight, kernel);
         var bias = node.Inputs.Count > (op.Masked ? 4 : 3) ? Get(node.Inputs[^1], Layout.Plain) : Now(Floats(product.OutBlocks * 16)); // zeros
         var (x, offset) = (Get(input, Layout.Blocked), Get(node.Inputs[2], Layout.Blocked));

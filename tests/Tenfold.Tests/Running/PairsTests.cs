@@ -8,7 +8,7 @@ public class PairsTests
 {
     private static readonly (string Name, Func<Node, Node> Build, Shape X)[] s_cases =
     [
-        ("pointwise, a block", x => x.Conv(40, 1), [1, 16, 9, 7]),
+        ("pointwise, two blocks that are not full", x => x.Conv(40, 1), [1, 24, 9, 7]),
         ("pointwise, odd channels", x => x.Conv(37, 1), [2, 53, 5, 9]),
         ("pointwise, three blocks", x => x.Conv(96, 1, bias: false), [1, 48, 31, 29]),
         ("pointwise, many channels", x => x.Conv(64, 1), [1, 331, 7, 7]),
