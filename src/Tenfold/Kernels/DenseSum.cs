@@ -47,7 +47,7 @@ internal unsafe struct DensePlaces
 internal sealed unsafe class DenseSum
 {
     private const int Width = Dense.Block; // output channels of a tile with products in pairs
-    private const int Near = 2; // powers of two by which the map's numbers may differ from what is expected: as many bits of the result's 24
+    private const int Near = 3; // powers of two by which the map's numbers may differ from what is expected: as many bits of the result's 24
 
     private static readonly int[] s_masks = Masks();
 

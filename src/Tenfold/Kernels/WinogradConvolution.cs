@@ -194,6 +194,11 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
                     exponents[i] = outputs.Sum.Exponent(outputs.Sum.Places, v + i * _vStep, count, 1, 0, Magnitude * _magnitudes[i]);
                     outputs.Sum.Products(v + i * _vStep, count, 0, 1, products + i * count);
                 }
+
+                // Where a smooth map has small differences, their rounding is small beside the other numbers': what counts is by how much the largest exceed what is expected.
+                var most = int.MinValue;
+                foreach (var exponent in exponents) most = Math.Max(most, exponent ?? int.MinValue);
+                for (var i = 0; i < _area; i++) exponents[i] = exponents[i] is null ? null : most;
             }
 
             sum = outputs.Sum;
