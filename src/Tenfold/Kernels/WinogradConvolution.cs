@@ -209,6 +209,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     }
 
     // M[i] = V[i] U[i], i = 1 ... (m + 2)^2.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Multiply(Outputs outputs, int count, float* v, float* packed, float* zeros, float* products, ReadOnlySpan<int?> exponents, float* m)
     {
         var width = outputs.Blocks * Dense.Block;
@@ -240,6 +241,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     }
 
     // y = A' M A and what follows, for one block of output channels of some tiles.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Return(int first, int count, int block, float* m, float* bias, in DenseEpilogue then, float* y, float* scratch)
     {
         var (height, width) = _shape.OutPlane;
@@ -275,14 +277,12 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
             (output.YRow, output.YPixel) = (_m * Dense.Block, Dense.Block);
             if (then.Add != null)
                 for (var r = 0; r < place.Rows; r++)
-                    for (var c = 0; c < place.Columns; c++) Pixel(then.Add + at + r * rowStep + c * columnStep, cornerAdd + (r * _m + c) * Dense.Block);
+                    for (var c = 0; c < place.Columns; c++) WinogradTiles.Pixel(then.Add + at + r * rowStep + c * columnStep, cornerAdd + (r * _m + c) * Dense.Block);
             Winograd.Output(_m, output, scratch);
             then.Activation?.Apply(corner, _m, _m * Dense.Block, _m, Dense.Block);
             for (var r = 0; r < place.Rows; r++)
-                for (var c = 0; c < place.Columns; c++) Pixel(corner + (r * _m + c) * Dense.Block, y + at + r * rowStep + c * columnStep);
+                for (var c = 0; c < place.Columns; c++) WinogradTiles.Pixel(corner + (r * _m + c) * Dense.Block, y + at + r * rowStep + c * columnStep);
         }
-
-        static void Pixel(float* from, float* to) => new Span<float>(from, Dense.Block).CopyTo(new Span<float>(to, Dense.Block));
     }
 
     // to = row i of G times three rows
