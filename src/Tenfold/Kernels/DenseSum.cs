@@ -74,22 +74,9 @@ internal sealed unsafe class DenseSum
             foreach (var run in own)
                 for (var c = 0; c < run.Channels; c++) places.Add(run.Offset + c);
 
-            // Runs in pairs, from their first lanes on, until a third of the channels is paired with another; all others are for C, in order.
-            var (first, second, third, done) = (new List<int>(), new List<int>(), new List<int>(), new bool[places.Count]);
-            for (int r = 0, at = 0; pairs && r < own.Length; at += own[r].Channels + (r + 1 < own.Length ? own[r + 1].Channels : 0), r += 2)
-            {
-                var (half, other) = r + 1 < own.Length ? (own[r].Channels, own[r + 1].Channels) : (own[r].Channels / 2, own[r].Channels - own[r].Channels / 2);
-                var many = Math.Min(Math.Min(half, other), places.Count / 3 - first.Count) & ~1;
-                for (var k = at; k < at + many; k++)
-                {
-                    first.Add(k);
-                    second.Add(half + k);
-                    done[k] = done[half + k] = true;
-                }
-            }
-
-            for (var k = 0; k < places.Count; k++)
-                if (!done[k]) third.Add(k);
+            var (first, second) = pairs ? Partners(own) : ([], []);
+            HashSet<int> done = [.. first, .. second];
+            int[] third = [.. Enumerable.Range(0, places.Count).Where(k => !done.Contains(k))];
             for (var i = 0; i < first.Count;)
             {
                 var together = 1;
@@ -99,19 +86,19 @@ internal sealed unsafe class DenseSum
                 for (var k = i; k < i + length; k++)
                 {
                     order.AddRange([channel + second[k], channel + first[k], channel + third[k]]);
-                    done[third[k]] = true;
+                    done.Add(third[k]);
                     if (products.Count > _productStart[section] && products[^1] is var last && last.Channels < Width
                         && last.A + last.Channels == places[first[k]] && last.B + last.Channels == places[second[k]]) products[^1] = last with { Channels = last.Channels + 1 };
                     else products.Add(new DenseTriple { A = places[first[k]], B = places[second[k]], Channels = 1 });
                 }
 
-                if (length < together) done[first[i + length]] = done[second[i + length]] = false; // an odd one is left to the rest
+                if (length < together) done.ExceptWith([first[i + length], second[i + length]]); // an odd one is left to the rest
                 i += together;
             }
 
             for (var k = 0; k < places.Count; k++)
             {
-                if (done[k]) continue;
+                if (done.Contains(k)) continue;
                 restOrder.Add(channel + k);
                 if (pairs && rest.Count > _restStart[section] && rest[^1] is var last && last.Offset + last.Channels == places[k] && places[k] % Width != 0) rest[^1] = last with { Channels = last.Channels + 1 };
                 else if (pairs) rest.Add(new DenseBlock { Offset = places[k], Channels = 1 });
@@ -122,7 +109,7 @@ internal sealed unsafe class DenseSum
             (_restStart[section + 1], _tripleStart[section + 1], _productStart[section + 1]) = (rest.Count, triples.Count, products.Count);
             (_restRow[section + 1], _tripleRow[section + 1]) = (restOrder.Count, order.Count);
 
-            bool Continues(List<int> list, int at, int by) => places[list[at + by]] == places[list[at]] + by && places[list[at + by]] % Width != 0;
+            bool Continues(IReadOnlyList<int> list, int at, int by) => places[list[at + by]] == places[list[at]] + by && places[list[at + by]] % Width != 0;
         }
 
         (_triples, _products, _rest) = (Pinned(triples), Pinned(products), Pinned(rest));
@@ -139,6 +126,24 @@ internal sealed unsafe class DenseSum
             list.CopyTo(array);
             return array;
         }
+    }
+
+    // Runs in pairs, the last of an odd number in halves, from their first lanes on, until a third of the channels is paired with another third.
+    private static (List<int> First, List<int> Second) Partners(ReadOnlySpan<DenseBlock> runs)
+    {
+        var (first, second, all, at) = (new List<int>(), new List<int>(), 0, 0);
+        foreach (var run in runs) all += run.Channels;
+        for (var r = 0; r < runs.Length; r += 2)
+        {
+            var half = r + 1 < runs.Length ? runs[r].Channels : runs[r].Channels / 2;
+            var other = r + 1 < runs.Length ? runs[r + 1].Channels : runs[r].Channels - half;
+            var many = Math.Min(Math.Min(half, other), all / 3 - first.Count) & ~1;
+            first.AddRange(Enumerable.Range(at, many));
+            second.AddRange(Enumerable.Range(at + half, many));
+            at += half + other;
+        }
+
+        return (first, second);
     }
 
     /// <summary>Whether pairs pay for their products: with so many channels in a section of the sum, and so many output channels.</summary>
