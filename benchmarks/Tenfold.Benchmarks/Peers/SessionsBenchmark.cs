@@ -15,8 +15,12 @@ internal static class SessionsBenchmark
             {
                 var model = Case.Weighted(Network.Create(name));
                 var x = Case.Noise(model.Graph.Inputs[0].Shape);
-                Func<Contestant>[] engines = [() => new TenfoldContestant(model, x, new RunOptions { Threads = each }), () => PeersBenchmark.OnnxRuntime(model, x, each)];
-                foreach (var (engine, make) in new[] { "Tenfold", "ONNX Runtime" }.Zip(engines))
+                (string, Func<Contestant>)[] engines =
+                [
+                    ("Tenfold", () => new TenfoldContestant(model, x, new RunOptions { Threads = each })),
+                    ("ONNX Runtime", () => PeersBenchmark.OnnxRuntime(model, x, each)),
+                ];
+                foreach (var (engine, make) in engines)
                 {
                     Contestant[] all = [.. Enumerable.Range(0, count).Select(_ => make())];
                     all[0].Run();
