@@ -57,6 +57,50 @@ public static class Check
     private const double Step = 1e-6; // of the central differences
     private const double GradientTolerance = 1e-6; // in parts of the largest derivative
 
+    /// <summary>A network, and it with its gradients, in plans against the reference in double precision: weights packed once and at every step, one thread and two giving the same bits.</summary>
+    internal static void Gradients(Func<Node, Node> build, Shape shape, RunOptions options, double tolerance, Action<Plan> holds)
+    {
+        var x = new Input(shape).Apply([], "x");
+        var y = build(x);
+        var r = new Input(y.Shape).Apply([], "r");
+        var graph = new Graph("forward and back", [y, .. (y * r).Gradient([x, .. new Graph("forward", y).Parameters.Values.Where(node => node.Op is Parameter { Trained: true })]).OfType<Node>()]);
+        foreach (var tested in new[] { graph, new Graph("forward", y) })
+        {
+            var random = new Philox(5);
+            var weights = new Weights();
+            foreach (var (parameter, node) in tested.Parameters)
+            {
+                var tensor = weights[parameter] = new Tensor(node.Shape);
+                var positive = ((Parameter)node.Op).Role == "running_var";
+                for (var i = 0; i < tensor.Span.Length; i++) tensor.Span[i] = positive ? 0.5f + (float)random.Uniform((ulong)i) : (float)random.Normal((ulong)i);
+            }
+
+            Tensor[] inputs = [.. tested.Inputs.Select(input => new Tensor(input.Shape))];
+            foreach (var input in inputs)
+                for (var i = 0; i < input.Span.Length; i++) input.Span[i] = (float)random.Normal((ulong)(i + input.Span.Length));
+            var expected = Reference.Run(tested, weights.ToDictionary(pair => pair.Key, pair => Values<double>.From(pair.Value)), [.. inputs.Select(Values<double>.From)]);
+            foreach (var frozen in new[] { true, false })
+            {
+                var one = Run(1);
+                var two = Run(2);
+                for (var i = 0; i < one.Length; i++)
+                {
+                    Close(expected[i].Data, Array.ConvertAll(one[i], value => (double)value), tolerance, $"{tested.Name}: output {i}");
+                    Assert.True(one[i].AsSpan().SequenceEqual(two[i]), "one thread and two differ");
+                }
+
+                float[][] Run(int threads)
+                {
+                    var plan = new Plan(tested, weights, Team.Of(threads), frozen, options);
+                    holds(plan);
+                    for (var i = 0; i < inputs.Length; i++) inputs[i].Span.CopyTo(plan.Input(i));
+                    plan.Run();
+                    return [.. Enumerable.Range(0, tested.Outputs.Count).Select(i => plan.Output(i).ToArray())];
+                }
+            }
+        }
+    }
+
     public static void Op(Func<Node, Node> build, Shape shape, Draw? draw = null, double tolerance = 2e-5, bool differentiable = true) =>
         Op(new Case("op", build, shape) { Draws = draw is null ? [] : [draw], Tolerance = tolerance, Differentiable = differentiable });
 

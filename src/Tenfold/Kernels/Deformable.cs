@@ -303,7 +303,7 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
 
         _tiles = [.. tiles];
         Scratch = _columns = (long)shape.Taps * shape.Blocks * _pixels * Dense.Block;
-        if (_pairs) Scratch += (_pixels + 15) / 16 * 16 + _tiles.Max(tile => tile.Sum.PackedSize(Dense.Block));
+        if (_pairs) Scratch += DenseSum.ProductsSize(_pixels) + _tiles.Max(tile => tile.Sum.PackedSize(Dense.Block));
     }
 
     private Tile Of(int block, int blocks, long weights, int from, int to)
@@ -355,7 +355,7 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
         _sampler.Columns(x, moves, n, from, count, scratch, _pixels);
         var plane = _shape.OutPlane.Area * Dense.Block;
         var products = scratch + _columns;
-        var room = products + (_pixels + 15) / 16 * 16;
+        var room = products + DenseSum.ProductsSize(_pixels);
         var (sum, exponent) = ((DenseSum?)null, (int?)null);
         foreach (var (block, blocks, weights, _, _, _, own) in _tiles)
         {
@@ -377,7 +377,7 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
                 Low = float.NegativeInfinity,
                 High = float.PositiveInfinity,
             };
-            sum.Set(ref tile, exponent is { } by ? sum.Scaled(packed + weights, by, room) : packed + weights, 0, 1, null);
+            sum.Set(ref tile, sum.Scaled(packed + weights, exponent, room), 0, 1, null);
             var segments = Dense.Segments(count, blocks);
             for (var segment = 0; segment < segments; segment++)
             {

@@ -44,7 +44,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             phase.First = Items;
             Items += shape.Batch * phase.Strips;
             phase.ScratchSize = shape.Pointwise ? 0 : phase.Gather.Size(phase.Strip);
-            phase.RoomAt = phase.ScratchSize + (phase.Strip * (shape.Pointwise ? 1 : phase.Columns.Count) + 15) / 16 * 16;
+            phase.RoomAt = phase.ScratchSize + DenseSum.ProductsSize(phase.Strip * (shape.Pointwise ? 1 : phase.Columns.Count));
             var plane = shape.Pointwise ? (long)shape.InPlane.Area * Dense.Block : phase.Gather.Plane(phase.Strip);
             foreach (var (block, blocks) in tiles)
             {
@@ -175,7 +175,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             var another = tile.Sum != sum;
             sum = tile.Sum;
             if (Pairs && another) exponent = sum.Exponent(sum.Places, x, columns, rows, rowStep, Magnitude);
-            var weights = exponent is { } by ? sum.Scaled(packed + tile.Weights, by, scratch + phase.RoomAt) : packed + tile.Weights;
+            var weights = sum.Scaled(packed + tile.Weights, exponent, scratch + phase.RoomAt);
             for (var row = 0; row < rows; row++)
             {
                 var (begun, ended) = _shape.Pointwise ? (0, 1) : phase.Rows.Inside(from + row, _shape.InPlane.Height);

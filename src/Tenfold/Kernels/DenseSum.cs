@@ -192,6 +192,9 @@ internal sealed unsafe class DenseSum
         }
     }
 
+    /// <summary>Floats that the products of so many pixels take in scratch memory.</summary>
+    public static int ProductsSize(int pixels) => (pixels + Width - 1) / Width * Width;
+
     /// <summary>Where the rows of weights begin, as they are before <see cref="Finish"/>.</summary>
     public float* Rows(float* packed) => packed + Head * Width;
 
@@ -342,12 +345,13 @@ internal sealed unsafe class DenseSum
     }
 
     /// <summary>The packed weights of a tile for a map whose numbers are 2^exponent times as large as expected.</summary>
+    /// <param name="exponent">Of <see cref="Exponent"/>; with null, each product by itself, they stay as they are.</param>
     /// <param name="room">As many floats.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public float* Scaled(float* packed, int exponent, float* room)
+    public float* Scaled(float* packed, int? exponent, float* room)
     {
-        if (exponent == 0) return packed;
-        var (by, rows) = (Vector512.Create(MathF.ScaleB(1, exponent)), Order.Length);
+        if (exponent is null or 0) return packed;
+        var (by, rows) = (Vector512.Create(MathF.ScaleB(1, exponent.Value)), Order.Length);
         for (var k = 0; k < Head - 1; k++) (Vector512.Load(packed + k * Width) * by * by).Store(room + k * Width);
         (Vector512.Load(packed + (Head - 1) * Width) / by).Store(room + (Head - 1) * Width);
         float* from = Rows(packed), to = Rows(room);

@@ -75,7 +75,7 @@ internal sealed unsafe class ListedConvolution : PackedKernel
 
     public override int Items { get; }
 
-    public override long Scratch => _pairs ? (_strip + 15) / 16 * 16 + _tiles.Max(tile => tile.Sum.PackedSize(Dense.Block)) : 0; // products, scaled weights
+    public override long Scratch => _pairs ? DenseSum.ProductsSize(_strip) + _tiles.Max(tile => tile.Sum.PackedSize(Dense.Block)) : 0; // products, scaled weights
 
     public override long PackedSize { get; }
 
@@ -129,9 +129,7 @@ internal sealed unsafe class ListedConvolution : PackedKernel
 
             var first = ((long)n * _shape.OutBlocks + tile.Block) * plane + (long)from * Dense.Block;
             var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, plane);
-            var weights = packed + tile.Weights;
-            if (exponent is { } power) weights = sum.Scaled(weights, power, scratch + (_strip + 15) / 16 * 16);
-            sum.Set(ref kernel, places, weights, 0, 1, null);
+            sum.Set(ref kernel, places, sum.Scaled(packed + tile.Weights, exponent, scratch + DenseSum.ProductsSize(_strip)), 0, 1, null);
             var segments = Dense.Segments(pixels, tile.Blocks);
             for (var segment = 0; segment < segments; segment++)
             {

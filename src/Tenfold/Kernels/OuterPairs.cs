@@ -21,7 +21,7 @@ internal static unsafe class OuterPairs
     private const float Allowed = 256; // channels may have so many times the mean square of all
 
     /// <summary>Adds the products up, or does nothing where they would not be exact enough.</summary>
-    public static bool Add(in DenseOuter outer) => Pair512.Outer(outer);
+    public static bool Add(in DenseOuter outer) => OuterPairs512.Outer(outer);
 
     /// <summary>The largest sum of squares of a channel in every other pair.</summary>
     /// <param name="square">The mean square of all inputs.</param>

@@ -118,7 +118,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
 
         foreach (var (block, blocks) in _tiles)
         {
-            var weights = exponent is { } by ? _sum.Scaled(packed + Weights(block), by, products + Products(_strip)) : packed + Weights(block);
+            var weights = _sum.Scaled(packed + Weights(block), exponent, products + Products(_strip));
             var kernel = then.Tile(bias + block * Dense.Block, blocks, outPlane);
             var segments = Dense.Segments(columns, blocks);
             for (var row = from; row < to; row++)
@@ -153,7 +153,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
     private float* Row(float* scratch, int row, int top) => scratch + (long)(row * _shape.Stride.Height - _shape.Before.Height - top) * _pixels * Dense.Block;
 
     // Floats, for so many rows of outputs.
-    private int Products(int rows) => (rows * _shape.OutPlane.Width + 15) / 16 * 16;
+    private int Products(int rows) => DenseSum.ProductsSize(rows * _shape.OutPlane.Width);
 
     private int Rows(int rows) => (rows - 1) * _shape.Stride.Height + (_shape.KernelSize.Height - 1) * _shape.Dilation.Height + 1;
 

@@ -23,7 +23,7 @@ internal sealed unsafe class SeparableConvolution
         Items = checked(pointwise.Batch * _strips);
         var plane = _strip * width * Dense.Block;
         _between = (long)pointwise.InBlocks * plane;
-        _room = _between + (_strip * width + 15) / 16 * 16;
+        _room = _between + DenseSum.ProductsSize(_strip * width);
         _sum = new DenseSum(
             [.. Enumerable.Range(0, pointwise.InBlocks).Select(i => new DenseBlock { Offset = i * plane, Channels = Math.Min(Dense.Block, pointwise.In - i * Dense.Block) })], sections: 1, Second.Pairs);
         var weights = 0L;
@@ -69,7 +69,7 @@ internal sealed unsafe class SeparableConvolution
         {
             var at = ((long)n * _pointwise.OutBlocks + block) * outPlane + (long)from * width * Dense.Block;
             var tile = then.Tile(bias + block * Dense.Block, blocks, outPlane);
-            _sum.Set(ref tile, exponent is { } by ? _sum.Scaled(packed + weights, by, scratch + _room) : packed + weights, 0, 1, null);
+            _sum.Set(ref tile, _sum.Scaled(packed + weights, exponent, scratch + _room), 0, 1, null);
             var segments = Dense.Segments(pixels, blocks);
             for (var segment = 0; segment < segments; segment++)
             {

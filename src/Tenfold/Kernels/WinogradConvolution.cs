@@ -58,7 +58,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         _shares = _groups >= 4 ? 1 : Math.Min(_outputs.Length, (4 + _groups - 1) / _groups);
         Items = _groups * _shares;
         PackItems = _outputs.Length * (_together ? 1 : shape.InBlocks);
-        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (_together ? (_area * _group + 15) / 16 * 16 + _outputs.Max(outputs => outputs.Sum.PackedSize(Dense.Block)) : 0);
+        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (_together ? DenseSum.ProductsSize(_area * _group) + _outputs.Max(outputs => outputs.Sum.PackedSize(Dense.Block)) : 0);
     }
 
     public override bool Activates => true;
@@ -223,12 +223,10 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
             High = float.PositiveInfinity,
         };
         var segments = Dense.Segments(count, outputs.Blocks);
-        var room = products + (_area * _group + 15) / 16 * 16;
+        var room = products + DenseSum.ProductsSize(_area * _group);
         for (var i = 0; i < _area; i++)
         {
-            var weights = packed + outputs.Weights + i * outputs.Sum.PackedSize(width);
-            if (exponents[i] is { } by) weights = outputs.Sum.Scaled(weights, by, room);
-            outputs.Sum.Set(ref kernel, weights, 0, 1, null);
+            outputs.Sum.Set(ref kernel, outputs.Sum.Scaled(packed + outputs.Weights + i * outputs.Sum.PackedSize(width), exponents[i], room), 0, 1, null);
             for (var segment = 0; segment < segments; segment++)
             {
                 var tile = count * segment / segments;

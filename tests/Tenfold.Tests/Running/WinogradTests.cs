@@ -46,47 +46,8 @@ public class WinogradTests
     public void Every_algorithm_gives_the_convolution_and_its_gradients(string name, ConvolutionAlgorithm algorithm)
     {
         var (_, build, shape) = s_cases.Single(@case => @case.Name == name);
-        var x = new Input(shape).Apply([], "x");
-        var y = build(x);
-        var r = new Input(y.Shape).Apply([], "r");
-        var graph = new Graph("forward and back", [y, .. (y * r).Gradient([x, .. new Graph("forward", y).Parameters.Values.Where(node => node.Op is Parameter { Trained: true })]).OfType<Node>()]);
-        foreach (var tested in new[] { graph, new Graph("forward", y) })
-        {
-            var random = new Philox(5);
-            var weights = new Weights();
-            foreach (var (parameter, node) in tested.Parameters)
-            {
-                var tensor = weights[parameter] = new Tensor(node.Shape);
-                var positive = ((Parameter)node.Op).Role == "running_var";
-                for (var i = 0; i < tensor.Span.Length; i++) tensor.Span[i] = positive ? 0.5f + (float)random.Uniform((ulong)i) : (float)random.Normal((ulong)i);
-            }
-
-            Tensor[] inputs = [.. tested.Inputs.Select(input => new Tensor(input.Shape))];
-            foreach (var input in inputs)
-                for (var i = 0; i < input.Span.Length; i++) input.Span[i] = (float)random.Normal((ulong)(i + input.Span.Length));
-            var expected = Reference.Run(tested, weights.ToDictionary(pair => pair.Key, pair => Values<double>.From(pair.Value)), [.. inputs.Select(Values<double>.From)]);
-
-            var options = new RunOptions { Algorithms = new Dictionary<string, ConvolutionAlgorithm> { ["*"] = algorithm } };
-            foreach (var frozen in new[] { true, false })
-            {
-                var one = Run(1);
-                var two = Run(2);
-                for (var i = 0; i < one.Length; i++)
-                {
-                    Check.Close(expected[i].Data, Array.ConvertAll(one[i], value => (double)value), algorithm == ConvolutionAlgorithm.Winograd6 ? 5e-5 : 1e-5, $"{name}: output {i}");
-                    Assert.True(one[i].AsSpan().SequenceEqual(two[i]), "one thread and two differ");
-                }
-
-                float[][] Run(int threads)
-                {
-                    var plan = new Plan(tested, weights, Team.Of(threads), frozen, options);
-                    Assert.Contains(plan.Steps, step => step.Kernel.Contains(algorithm == ConvolutionAlgorithm.Direct ? "items" : $"F({(int)algorithm}x", StringComparison.Ordinal));
-                    for (var i = 0; i < inputs.Length; i++) inputs[i].Span.CopyTo(plan.Input(i));
-                    plan.Run();
-                    return [.. Enumerable.Range(0, tested.Outputs.Count).Select(i => plan.Output(i).ToArray())];
-                }
-            }
-        }
+        var options = new RunOptions { Algorithms = new Dictionary<string, ConvolutionAlgorithm> { ["*"] = algorithm } };
+        Check.Gradients(build, shape, options, algorithm == ConvolutionAlgorithm.Winograd6 ? 5e-5 : 1e-5, plan => Assert.Contains(plan.Steps, step => step.Kernel.Contains(algorithm == ConvolutionAlgorithm.Direct ? "items" : $"F({(int)algorithm}x", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -16,16 +16,16 @@ namespace Tenfold.KernelGenerator;
 /// alone: a large sum tells of numbers so large that the differences would be nothing but rounding.
 /// </remarks>
 [Generator]
-public sealed class PairKernels : IIncrementalGenerator
+public sealed class OuterPairKernels : IIncrementalGenerator
 {
     private const int Channels = 16, Lanes = 16, Pixels = 6; // of a turn of the loop: a pair and one, a pair of the other sign and one
 
     public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
     {
-        var code = KernelClass.Begin("Pair512", "Outer products on Vector512, their products in pairs.");
+        var code = KernelClass.Begin("OuterPairs512", "Outer products on Vector512, their products in pairs.");
         Outer(code);
         code.AppendLine("}");
-        output.AddSource("Pair512.g.cs", SourceText.From(code.ToString(), Encoding.UTF8));
+        output.AddSource("OuterPairs512.g.cs", SourceText.From(code.ToString(), Encoding.UTF8));
     });
 
     // sum[c][o] += scale * (sum over rows of pixels of x[pixel][c] dy[pixel][o]), or nothing where x is too large
