@@ -25,6 +25,8 @@ switch (arguments.Words)
         return 0;
     case ["sessions"]:
         return SessionsBenchmark.Run(arguments);
+    case ["accuracy"]:
+        return AccuracyBenchmark.Run(arguments);
     case ["peers", .. var tables]:
         return PeersBenchmark.Run(tables, arguments);
     case ["once", ..]:
@@ -42,6 +44,7 @@ switch (arguments.Words)
                   --seconds 2          for each row and engine
                   --exact              no Winograd
                   --dry                nothing is kept
+              accuracy  how far sessions are from the definition in double precision: --network NAME,NAME (all by default) --input 96, or --model FILE --data cifar10 --samples 8
               sessions  several at once, each from a thread of its own: --network resnet18 --sessions 4 --threads 1 --seconds 2
               train     training steps of one network: --network resnet20 --batch 128 --threads 2 --seconds 10 --profile
               conv      one convolution by every algorithm

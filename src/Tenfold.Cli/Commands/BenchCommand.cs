@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using Spectre.Console;
 
 namespace Tenfold.Cli;
@@ -12,6 +13,8 @@ internal sealed class BenchCommand : ToolCommand
     private readonly Option<double> _seconds = Cli.Options.Number("--seconds", "Time to measure for, after a warm-up", preset: 3, least: 0.01, most: 86400);
     private readonly Option<bool> _profile = new("--profile") { Description = "Time of every step, with GFLOP/s, GB/s and the share of this machine's measured limit" };
 
+    private readonly Option<string?> _choose = new("--choose") { Description = "Measure every convolution by every algorithm for these seconds, and record in a file what is faster than the usual choice: @FILE among the arguments of run, bench or explain applies it", HelpName = "FILE" };
+
     public BenchCommand() : base("bench", "Measure a network's latency: median and spread, GFLOP/s, memory; with --profile, every step")
     {
         Add(Models.Argument);
@@ -20,12 +23,13 @@ internal sealed class BenchCommand : ToolCommand
         Add(_threads);
         Add(_seconds);
         Add(_profile);
+        Add(_choose);
         Add(Compiled.Exact);
         Add(Compiled.Force);
         Add(Compiled.Without);
     }
 
-    public override string[] Examples => ["tenfold bench resnet50", "tenfold bench mobilenet_v2 --threads 1 --profile", "tenfold bench model.safetensors --batch 8 --seconds 10 --json"];
+    public override string[] Examples => ["tenfold bench resnet50", "tenfold bench mobilenet_v2 --threads 1 --profile", "tenfold bench model.safetensors --batch 8 --seconds 10 --json", "tenfold bench resnet18 --threads 1 --seconds 20 --choose resnet18.choices", "tenfold run resnet18 @resnet18.choices"];
 
     public override int Run(ParseResult given, Screen screen, CancellationToken stop)
     {
@@ -33,7 +37,15 @@ internal sealed class BenchCommand : ToolCommand
         var (batch, threads, seconds) = (given.GetValue(Compiled.Batch), given.GetValue(_threads), given.GetValue(_seconds));
         var graph = model.Graph.WithBatch(batch);
         var inputs = graph.Inputs.Select((input, i) => Noise(input.Shape, (ulong)i)).ToArray();
-        var session = model.Compile(Compiled.Options(given, threads));
+        var options = Compiled.Options(given, threads);
+        if (given.GetValue(_choose) is { } file)
+        {
+            screen.Note($"measuring every convolution by every algorithm, {seconds:f0} s");
+            options = options with { Algorithms = new Model(graph, model.Weights).Measure(options, TimeSpan.FromSeconds(seconds), inputs) };
+            Compiled.Record(options.Algorithms, file);
+        }
+
+        var session = model.Compile(options);
 
         var clock = Stopwatch.StartNew();
         session.RunAll(inputs);
@@ -64,6 +76,7 @@ internal sealed class BenchCommand : ToolCommand
                 [.. profile.Steps.Select(timed => new StepDocument(timed.Step.Name, timed.Step.How, timed.Seconds * 1e3, 2 * timed.Step.Macs / timed.Seconds / 1e9, timed.Step.Bytes / timed.Seconds / 1e9, profile.OfLimit(timed)))]));
         screen.Result(document, Documents.Written.BenchDocument, () =>
         {
+            if (given.GetValue(_choose) is { } recorded) screen.Line($"choices   {options.Algorithms.Count} in {recorded}; @{recorded} among the arguments of run, bench or explain applies them");
             screen.Line($"{document.Name}, {string.Join('x', document.Input)}, {threads} {(threads == 1 ? "thread" : "threads")}");
             screen.Line($"median    {median:f3} ms, {batch * 1e3 / median:f1} images/s, {document.Gflops:f1} GFLOP/s");
             screen.Line($"spread    {document.MinMs:f3} to {document.MaxMs:f3} ms in {times.Count} runs");
@@ -121,6 +134,10 @@ internal static class Compiled
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => [],
     };
+
+    /// <summary>Writes choices as arguments, one a line, which the command line reads in place of @<paramref name="file"/>.</summary>
+    public static void Record(IReadOnlyDictionary<string, ConvolutionAlgorithm> algorithms, string file) =>
+        AtomicFile.Write(file, stream => stream.Write(Encoding.UTF8.GetBytes(string.Concat(algorithms.Select(one => $"--force\n{one.Key}={one.Value.ToString().ToLowerInvariant()}\n")))));
 
     private static IEnumerable<string> Rewrites => Enum.GetNames<CompilerPasses>().Skip(1).Select(name => name.ToLowerInvariant());
 

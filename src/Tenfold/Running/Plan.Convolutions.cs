@@ -125,7 +125,10 @@ internal sealed unsafe partial class Plan
     }
 
     // The algorithm that was asked for; the convolution's own name comes first in that of a step.
-    private int? Forced(string name) => _options.Algorithms.TryGetValue(name.Split(" + ")[0], out var algorithm) || _options.Algorithms.TryGetValue("*", out algorithm) ? (int)algorithm : null;
+    private int? Forced(string name) => Forced(_options, name);
+
+    private static int? Forced(RunOptions options, string name) =>
+        options.Algorithms.TryGetValue(name.Split(" + ")[0], out var algorithm) || options.Algorithms.TryGetValue("*", out algorithm) ? (int)algorithm : null;
 
     private void WeightGradient(Node node, DenseShape shape)
     {

@@ -9,16 +9,16 @@ internal sealed partial class Plan
     /// <summary>The nodes that are computed in plain order: they can be, the maps that they read come so, and whoever reads theirs wants it so.</summary>
     private static HashSet<Node> InPlainOrder(Graph graph, Dictionary<Node, List<Node>> users, RunOptions options)
     {
-        HashSet<Node> plain = [.. graph.Nodes.Where(node => CanBePlain(node, options))];
+        HashSet<Node> plain = [.. graph.Nodes.Where(node => CanBePlain(node) && Forced(options, graph.NameOf(node)) is null)];
         while (plain.RemoveWhere(node => !node.Inputs.All(Comes) || !(IsVector(node) || users[node].All(plain.Contains))) > 0) { }
         return plain;
 
         bool Comes(Node input) => input.Op is Leaf || IsVector(input) || plain.Contains(input);
     }
 
-    private static bool CanBePlain(Node node, RunOptions options) => node.Shape.Rank == 4 && node.Inputs.Count > 0 && node.Inputs[0].Shape.Rank == 4 && node.Op switch
+    private static bool CanBePlain(Node node) => node.Shape.Rank == 4 && node.Inputs.Count > 0 && node.Inputs[0].Shape.Rank == 4 && node.Op switch
     {
-        Convolution or Fused { First: Convolution } => options.Algorithms.Count == 0 && node.Inputs.Count <= ((node.Op as Fused)?.Arity ?? 3)
+        Convolution or Fused { First: Convolution } => node.Inputs.Count <= ((node.Op as Fused)?.Arity ?? 3)
             && PlaneConvolution.Takes(DenseShapes.Of((node.Op as Fused)?.First ?? node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape)),
         AdaptiveAvgPool => IsVector(node),
         Tenfold.Add or Multiply => node.Inputs.All(input => input.Shape == node.Shape || (IsVector(input) && input.Shape.Batch == node.Shape.Batch && input.Channels == node.Channels)),

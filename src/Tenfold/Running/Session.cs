@@ -51,10 +51,13 @@ public sealed class Session
     private readonly Lock _lock = new();
     private readonly Shape[] _wanted; // of the run in progress
 
+    /// <exception cref="ArgumentException">An algorithm is asked for a layer that is no convolution of the graph.</exception>
     public Session(Graph graph, Weights weights, RunOptions? options = null)
     {
         weights.CheckAgainst(graph);
         _options = options ?? new RunOptions();
+        foreach (var layer in _options.Algorithms.Keys.Where(layer => layer != "*" && !graph.Nodes.Any(node => node.Op is Convolution or ConvolutionTranspose && graph.NameOf(node) == layer)))
+            throw new ArgumentException($"{graph.Name}: there is no convolution {layer} for which an algorithm could be chosen", nameof(options));
         (_graph, _weights, _team) = (graph, weights, Team.Of(_options.Threads));
         _wanted = new Shape[graph.Inputs.Count];
     }

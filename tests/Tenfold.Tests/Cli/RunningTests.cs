@@ -28,6 +28,19 @@ public class RunningTests
     }
 
     [Fact]
+    public void Choices_are_recorded_as_arguments()
+    {
+        using var folder = new TemporaryFolder();
+        var file = Path.Combine(folder.Path, "resnet20.choices");
+        Assert.Equal(0, CommandLine.Run("bench", "resnet20", "--threads", "1", "--seconds", "0.05", "--force", "layer2.1.conv2=winograd2", "--choose", file).Code);
+        Assert.Contains("layer2.1.conv2=winograd2", File.ReadAllLines(file));
+        Assert.Contains("Winograd F(2x2)", CommandLine.Run("explain", "resnet20", "@" + file).Output);
+        var other = CommandLine.Run("explain", "vgg11", "@" + file);
+        Assert.NotEqual(0, other.Code);
+        Assert.Contains("vgg11: there is no convolution layer2", other.Error);
+    }
+
+    [Fact]
     public void Run_writes_what_the_network_makes_of_an_array_compiled_or_by_definition()
     {
         using var folder = new TemporaryFolder();

@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using Tenfold.Benchmarks.Peers;
+
+namespace Tenfold.Benchmarks;
+
+/// <summary>How far what a session computes is from the definition in double precision, beside how far the definition itself is in single precision.</summary>
+/// <remarks>Errors are of the largest output, the worst of all outputs and samples.</remarks>
+internal static class AccuracyBenchmark
+{
+    private const double Allowed = 1e-4;
+
+    public static int Run(Arguments arguments)
+    {
+        var threads = arguments.Whole("threads", 1);
+        Console.WriteLine(Results.Machine);
+        var worst = 0.0;
+        if (arguments.Has("model"))
+        {
+            var model = ModelFile.Load(arguments.Text("model", ""));
+            Measure($"{model.Graph.Name}, trained", model, Pictures(model, arguments.Text("data", "cifar10"), arguments.Whole("samples", 8)));
+        }
+        else
+        {
+            var side = arguments.Whole("input", 0);
+            foreach (var name in arguments.Has("network") ? arguments.List("network") : Network.All.Select(network => network.Name))
+            {
+                var graph = Network.Create(name, input: side > 0 ? [Network.Named(name).Input[0], side, side] : null);
+                var model = Case.Weighted(graph);
+                Measure(name, model, [.. graph.Inputs.Select(input => Case.Noise(input.Shape))]);
+            }
+        }
+
+        Console.WriteLine($"worst {worst:e1} of the largest output; {Allowed:e0} is allowed");
+        return worst < Allowed ? 0 : 1;
+
+        void Measure(string name, Model model, Tensor[] samples)
+        {
+            var clock = Stopwatch.StartNew();
+            var sessions = new[] { false, true }.Select(exact => model.Compile(new RunOptions { Threads = threads, Exact = exact })).ToArray();
+            var (session, exactly, single) = (0.0, 0.0, 0.0);
+            foreach (var x in samples)
+            {
+                var truth = Reference.Run<double>(model.Graph, Widened<double>(model.Weights), Values<double>.From(x));
+                session = Math.Max(session, Error(truth, sessions[0].RunAll(x)));
+                exactly = Math.Max(exactly, Error(truth, sessions[1].RunAll(x)));
+                single = Math.Max(single, Error(truth, Reference.Run(model.Graph, model.Weights, x)));
+            }
+
+            worst = Math.Max(worst, session);
+            Console.WriteLine($"{name,-32} {model.Graph.Inputs[0].Shape,-18} session {session:e1}, exact {exactly:e1}, definition in single precision {single:e1}   ({clock.Elapsed.TotalSeconds:f0} s)");
+        }
+    }
+
+    private static Dictionary<string, Values<T>> Widened<T>(Weights weights) where T : struct, System.Numerics.IBinaryFloatingPointIeee754<T> =>
+        weights.ToDictionary(pair => pair.Key, pair => Values<T>.From(pair.Value));
+
+    private static double Error(Values<double>[] truth, Tensor[] outputs)
+    {
+        var worst = 0.0;
+        for (var k = 0; k < truth.Length; k++)
+        {
+            var (difference, largest) = (0.0, 0.0);
+            for (var i = 0; i < truth[k].Data.Length; i++)
+            {
+                var off = Math.Abs(truth[k].Data[i] - outputs[k].Span[i]);
+                difference = off <= difference ? difference : off; // NaN counts
+                largest = Math.Max(largest, Math.Abs(truth[k].Data[i]));
+            }
+
+            worst = Math.Max(worst, difference / largest);
+        }
+
+        return worst;
+    }
+
+    // The first test pictures, one at a time, as the model wants them.
+    private static Tensor[] Pictures(Model model, string data, int count)
+    {
+        var set = Datasets.Open(data).Test;
+        var pixels = new byte[set.Shape.Count];
+        var plane = pixels.Length / (int)set.Shape[0];
+        return [.. Enumerable.Range(0, Math.Min(count, set.Count)).Select(index =>
+        {
+            set.Read(index, pixels);
+            var x = new Tensor(model.Graph.Inputs[0].Shape);
+            for (var i = 0; i < pixels.Length; i++)
+            {
+                var (mean, deviation) = (model.Preprocessing.Mean, model.Preprocessing.Deviation);
+                x.Span[i] = (pixels[i] / 255f - mean[i / plane % mean.Count]) / deviation[i / plane % deviation.Count];
+            }
+
+            return x;
+        })];
+    }
+}
