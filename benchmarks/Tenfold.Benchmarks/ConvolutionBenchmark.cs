@@ -6,7 +6,7 @@ using Tenfold;
 //   conv [--in 64] [--out 64] [--plane 56] [--kernel 3] [--stride 1] [--dilation 1] [--groups 1] [--batch 1] [--threads 1] [--way chosen|blocks|exact|direct|2|4|6|all]
 // (blocks: as chosen between maps in blocks, as within a network; exact: so without Winograd)
 // A list with commas in --in, --out, --plane, --kernel and --stride stands for several convolutions, side by side.
-// With --network NAME [--input 224]: every step of that network instead.
+// With --network NAME [--input 224]: every step of that network instead; with --again those in pairs three times in a row, the second and third of which find their numbers in the caches.
 internal static class ConvolutionBenchmark
 {
     public static void Run(string[] args, double peak)
@@ -15,6 +15,12 @@ internal static class ConvolutionBenchmark
         int[] Numbers(string name, int otherwise) => [.. Option(name, $"{otherwise}").Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture))];
         if (Option("network", "") is { Length: > 0 } network)
         {
+            if (args.Contains("--again"))
+            {
+                Again(network, int.Parse(Option("threads", "1"), CultureInfo.InvariantCulture));
+                return;
+            }
+
             Network(network, int.Parse(Option("input", "0"), CultureInfo.InvariantCulture), int.Parse(Option("batch", "1"), CultureInfo.InvariantCulture), int.Parse(Option("threads", "1"), CultureInfo.InvariantCulture), peak, Options(Option("way", "chosen")));
             return;
         }
@@ -76,6 +82,36 @@ internal static class ConvolutionBenchmark
 
         var total = steps.Sum(row => row.Seconds);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{total * 1e3:f2} ms, {2 * graph.Cost.Macs / total / 1e9:f0} GFLOP/s, convolutions alone {steps.Where(row => macs.GetValueOrDefault(row.Step.Name) > 0 && !row.Step.Kernel.StartsWith("to ", StringComparison.Ordinal)).Sum(row => row.Seconds) * 1e3:f2} ms; compiled in {made * 1e3:f0} ms ({work * 1e3:f0} ms of processor time), {plan.Bytes >> 20} MB"));
+    }
+
+    // As within the network, and twice again with what the caches hold.
+    private static void Again(string name, int threads)
+    {
+        var graph = Tenfold.Network.Create(name);
+        var plan = new Plan(graph, graph.Init(), Team.Of(threads), frozen: true);
+        var random = new Philox(1);
+        var picture = Enumerable.Range(0, plan.Input(0).Length).Select(j => (float)random.Normal((ulong)j)).ToArray();
+        var steps = plan.Steps.SelectMany(step => step.Kernel.Contains("pairs", StringComparison.Ordinal) ? (Step[])[step, step, step] : [step]).ToArray();
+        var runs = Enumerable.Range(0, 21).Select(_ =>
+        {
+            picture.CopyTo(plan.Input(0));
+            plan.Run();
+            picture.CopyTo(plan.Input(0));
+            var times = new long[steps.Length];
+            Team.Of(threads).Run(steps, 1 << 22, times);
+            return times;
+        }).Skip(1).ToArray();
+        var (first, third) = (0.0, 0.0);
+        for (var i = 0; i < steps.Length; i++)
+        {
+            if (i + 2 >= steps.Length || steps[i] != steps[i + 1]) continue;
+            double Best(int at) => runs.Min(run => run[at]) * 1e6 / Stopwatch.Frequency;
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Best(i),9:f1} {Best(i + 1),9:f1} {Best(i + 2),9:f1} us {2 * steps[i].Macs / Best(i) / 1e3,6:f0} {2 * steps[i].Macs / Best(i + 2) / 1e3,6:f0} GFLOP/s {steps[i].Name}: {steps[i].Kernel}"));
+            (first, third) = (first + Best(i), third + Best(i + 2));
+            i += 2;
+        }
+
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{first / 1e3:f2} ms, again {third / 1e3:f2}"));
     }
 
     private static RunOptions Options(string way) => way switch

@@ -1,3 +1,4 @@
+using System;
 using System.Linq;
 using System.Text;
 using Microsoft.CodeAnalysis;
@@ -36,6 +37,15 @@ public sealed class PairedKernels : IIncrementalGenerator
             for (var p = 0; p < pixels; p++) code.AppendLine(line(p));
         }
 
+        void Stores(string when, System.Func<int, string> value)
+        {
+            if (when.Length > 0) code.AppendLine($"        if ({when})");
+            code.AppendLine("        {");
+            Each(p => $"            ({value(p)}).Store(y);{(p + 1 < pixels ? " y += t.YPixel;" : "")}");
+            if (when.Length > 0) code.AppendLine("            return;");
+            code.AppendLine("        }");
+        }
+
         code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
         code.AppendLine($"    private static void {name}{pixels}(in DenseTile t)");
         code.AppendLine("    {");
@@ -53,48 +63,52 @@ public sealed class PairedKernels : IIncrementalGenerator
         }
 
         code.AppendLine("        var ahead = (nint)t.Ahead;");
+        code.AppendLine("        nint pixel = 0;");
         code.AppendLine("        var triple = t.Triples;");
         code.AppendLine("        for (var last = triple + t.TripleCount; triple < last; triple++)");
         code.AppendLine("        {");
         code.AppendLine("            var xa = x + triple->A;");
         code.AppendLine("            var xb = x + triple->B;");
         code.AppendLine("            var xc = x + triple->C;");
-        code.AppendLine("            var n = triple->Channels;");
-        code.AppendLine("            do");
-        code.AppendLine("            {");
+        code.AppendLine("            var xd = x + triple->D;");
         for (var turn = 0; turn < 2; turn++)
         {
-            code.AppendLine("                {");
-            code.AppendLine($"                    var wb = Vector512.Load(w + {48 * turn});");
-            code.AppendLine($"                    var wa = {(apart && turn == 1 ? "-" : "")}Vector512.Load(w + {48 * turn + 16});");
+            code.AppendLine("            {");
+            code.AppendLine($"                var wb = Vector512.Load(w + {48 * turn});");
+            code.AppendLine($"                var wa = {(apart && turn == 1 ? "-" : "")}Vector512.Load(w + {48 * turn + 16});");
             var k = turn;
             if (apart)
             {
-                Each(p => $"                    a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xa[{p * 16 + k}]), wa, a{p});");
-                Each(p => $"                    a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xb[{p * 16 + k}]), wb, a{p});");
+                Each(p => $"                a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xa[{p * 16 + k}]), wa, a{p});");
+                Each(p => $"                a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xb[{p * 16 + k}]), wb, a{p});");
             }
             else
             {
                 Each(p => k == 0
-                    ? $"                    a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xa[{p * 16}]) + wb, Vector512.Create(xb[{p * 16}]) + wa, a{p});"
-                    : $"                    a{p} = Vector512.FusedMultiplyAdd(wb - Vector512.Create(xa[{p * 16 + 1}]), Vector512.Create(xb[{p * 16 + 1}]) + wa, a{p});");
+                    ? $"                a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xa[{p * 16}]) + wb, Vector512.Create(xb[{p * 16}]) + wa, a{p});"
+                    : $"                a{p} = Vector512.FusedMultiplyAdd(wb - Vector512.Create(xa[{p * 16 + 1}]), Vector512.Create(xb[{p * 16 + 1}]) + wa, a{p});");
             }
 
-            code.AppendLine($"                    var wc = Vector512.Load(w + {48 * turn + 32});");
-            Each(p => $"                    a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xc[{p * 16 + k}]), wc, a{p});");
-            code.AppendLine("                }");
+            code.AppendLine($"                var wc = Vector512.Load(w + {48 * turn + 32});");
+            Each(p => $"                a{p} = Vector512.FusedMultiplyAdd(Vector512.Create({(k == 0 ? "xc" : "xd")}[{p * 16}]), wc, a{p});");
+            code.AppendLine("            }");
         }
 
-        code.AppendLine("                if (System.Runtime.Intrinsics.X86.Sse.IsSupported)");
-        code.AppendLine("                {");
-        for (var line = 0; line < 6; line++) code.AppendLine($"                    System.Runtime.Intrinsics.X86.Sse.Prefetch1(w + ahead + {16 * line});");
-        code.AppendLine("                }");
-        code.AppendLine("                w += 96;");
-        code.AppendLine("                xa += 2;");
-        code.AppendLine("                xb += 2;");
-        code.AppendLine("                xc += 2;");
+        code.AppendLine("            if (System.Runtime.Intrinsics.X86.Sse.IsSupported)");
+        code.AppendLine("            {");
+        for (var line = 0; line < 6; line++) code.AppendLine($"                System.Runtime.Intrinsics.X86.Sse.Prefetch1(w + ahead + {16 * line});");
+
+        // A pixel's 16 channels are a line of the cache, which eight triples read; meanwhile those of the next eight come to the first-level cache, those of four pixels at a time.
+        code.AppendLine("                var soon = x + pixel;");
+        foreach (var place in new[] { "A", "B", "C" })
+        {
+            code.AppendLine($"                var next{place} = soon + triple[8].{place};");
+            for (var p = 0; p < Math.Min(4, pixels); p++) code.AppendLine($"                System.Runtime.Intrinsics.X86.Sse.Prefetch0(next{place} + {16 * p});");
+        }
+
+        code.AppendLine("                pixel = (pixel + 64) & 511;");
         code.AppendLine("            }");
-        code.AppendLine("            while ((n -= 2) != 0);");
+        code.AppendLine("            w += 96;");
         code.AppendLine("        }");
         code.AppendLine("        w = t.W;");
         code.AppendLine("        var rest = t.Blocks;");
@@ -126,7 +140,9 @@ public sealed class PairedKernels : IIncrementalGenerator
         code.AppendLine("        var y = t.Y;");
 
         // The bound comes first: the instruction gives its second operand when one is not a number, so NaN stays NaN.
-        Each(p => $"        Vector512.MinNative(high, Vector512.MaxNative(low, a{p})).Store(y);{(p + 1 < pixels ? " y += t.YPixel;" : "")}");
+        Stores("t.High == float.PositiveInfinity && t.Low == float.NegativeInfinity", p => $"a{p}");
+        Stores("t.High == float.PositiveInfinity", p => $"Vector512.MaxNative(low, a{p})");
+        Stores("", p => $"Vector512.MinNative(high, Vector512.MaxNative(low, a{p}))");
         code.AppendLine("    }");
     }
 }

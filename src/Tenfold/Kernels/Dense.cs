@@ -42,7 +42,7 @@ internal unsafe struct DenseTile
     public int YVector;
 
     /// <summary>With products in pairs: where they lie, and their weights, three rows for each; <see cref="Blocks"/> and <see cref="W"/> are of the channels beside them.</summary>
-    public DenseTriple* Triples;
+    public DenseTriples* Triples;
     public int TripleCount;
     public float* TripleW;
 

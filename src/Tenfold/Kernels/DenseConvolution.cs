@@ -30,17 +30,16 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             foreach (var columns in shape.Pointwise ? [new Geometry(shape.OutPlane.Area, 1, 0, 1, [0], [0])] : shape.Columns)
                 phases.Add(new Phase(rows, columns));
 
+        var pixels = PixelStrips.Of(shape, tiles.Count);
         long packed = 0;
         foreach (var phase in phases)
         {
             phase.Gather = new Gather(phase.Rows, phase.Columns, shape.InPlane.Height, shape.InPlane.Width, shape.InBlocks);
             // As many rows as fit the scratch, but enough strips that a small batch still keeps several threads busy.
-            var strip = shape.Pointwise ? Math.Clamp(ScratchFloats / (shape.InBlocks * Dense.Block), 28, 1 << 20) : phase.Rows.Count;
-            var length = shape.Pointwise ? phase.Columns.Count : phase.Rows.Count;
-            while (!shape.Pointwise && strip > 1 && phase.Gather.Size(strip) > ScratchFloats) strip = (strip + 1) / 2;
-            while (strip > (shape.Pointwise ? 56 : 4) && shape.Batch * phases.Count * ((length + strip - 1) / strip) < 8) strip = (strip + 1) / 2;
-            phase.Strip = Math.Min(strip, length);
-            phase.Strips = (length + phase.Strip - 1) / phase.Strip;
+            var (strip, length) = (phase.Rows.Count, phase.Rows.Count);
+            while (strip > 1 && phase.Gather.Size(strip) > ScratchFloats) strip = (strip + 1) / 2;
+            while (strip > 4 && shape.Batch * phases.Count * ((length + strip - 1) / strip) < 8) strip = (strip + 1) / 2;
+            (phase.Strip, phase.Strips) = shape.Pointwise ? (pixels.Pixels, pixels.Count) : (strip, (length + strip - 1) / strip);
             phase.First = Items;
             Items += shape.Batch * phase.Strips;
             phase.ScratchSize = shape.Pointwise ? 0 : phase.Gather.Size(phase.Strip);
@@ -60,7 +59,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
 
         _phases = [.. phases];
-        _tileGroups = Items >= Pieces ? 1 : Math.Min(tiles.Count, (Pieces + Items - 1) / Items);
+        _tileGroups = shape.Pointwise ? pixels.Shares : Items >= Pieces ? 1 : Math.Min(tiles.Count, (Pieces + Items - 1) / Items);
         Items *= _tileGroups;
         PackItems = _phases.Sum(phase => phase.Tiles.Count);
         PackedSize = packed;

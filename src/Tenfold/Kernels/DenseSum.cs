@@ -5,25 +5,30 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Tenfold.Kernels;
 
-/// <summary>Input channels at three places: those at A and B are multiplied in pairs, those at C by themselves. Floats from a tile's first pixel.</summary>
-internal struct DenseTriple
+/// <summary>Six input channels, in floats from a tile's first pixel: A with B and A + 1 with B + 1 are multiplied in pairs, C and D by themselves.</summary>
+internal struct DenseTriples
 {
     public int A;
     public int B;
     public int C;
+    public int D;
+}
 
-    /// <summary>At each of the places, side by side; even.</summary>
+/// <summary>Pairs of channels side by side: those from A on with those from B on.</summary>
+internal struct DenseProduct
+{
+    public int A;
+    public int B;
+
+    /// <summary>Even, up to 16.</summary>
     public int Channels;
 }
 
 /// <summary>Where a <see cref="DenseSum"/>'s input channels lie, section by section.</summary>
 internal unsafe struct DensePlaces
 {
-    public DenseTriple* Triples;
-
-    /// <summary>A, B and Channels: what lies side by side of both channels of pairs, up to 16.</summary>
-    public DenseTriple* Products;
-
+    public DenseTriples* Triples;
+    public DenseProduct* Products;
     public DenseBlock* Rest;
 }
 
@@ -47,16 +52,15 @@ internal unsafe struct DensePlaces
 internal sealed unsafe class DenseSum
 {
     private const int Width = Dense.Block; // output channels of a tile with products in pairs
+    private const int Soon = 8; // triples: the micro-kernel asks for the pixels of those so far ahead, and at the end for those that come first again
     private const int Near = 3; // powers of two by which the map's numbers may differ from what is expected: as many bits of the result's 24
 
     private static readonly int[] s_masks = Masks();
 
     private readonly int _sections;
-    private readonly DenseBlock[] _rest; // of all sections in turn, as the next two
-    private readonly DenseTriple[] _triples;
-    private readonly DenseTriple[] _products;
+    private readonly int[] _places; // triples, products and the rest, of all sections in turn
+    private readonly int _productsAt, _restAt;
     private readonly int[] _restStart, _tripleStart, _productStart, _restRow, _tripleRow; // by section, and the end
-    private readonly bool[] _second; // whether the pair of a packed row is a second one: of rows of triples
 
     /// <param name="runs">The input channels, section by section, as many runs in each; every one at least a channel long, within a pixel.</param>
     /// <param name="sections">Parts of the sum of which a tile may leave out the first and the last: rows of a kernel.</param>
@@ -64,7 +68,7 @@ internal sealed unsafe class DenseSum
     public DenseSum(DenseBlock[] runs, int sections, bool pairs)
     {
         (Pairs, _sections) = (pairs, sections);
-        var (triples, products, rest, order, restOrder) = (new List<DenseTriple>(), new List<DenseTriple>(), new List<DenseBlock>(), new List<int>(), new List<int>());
+        var (triples, products, rest, order, restOrder) = (new List<DenseTriples>(), new List<DenseProduct>(), new List<DenseBlock>(), new List<int>(), new List<int>());
         (_restStart, _tripleStart, _productStart, _restRow, _tripleRow) = (new int[sections + 1], new int[sections + 1], new int[sections + 1], new int[sections + 1], new int[sections + 1]);
         var channel = 0;
         for (var section = 0; section < sections; section++)
@@ -74,31 +78,27 @@ internal sealed unsafe class DenseSum
             foreach (var run in own)
                 for (var c = 0; c < run.Channels; c++) places.Add(run.Offset + c);
 
-            var (first, second) = pairs ? Partners(own) : ([], []);
-            HashSet<int> done = [.. first, .. second];
-            int[] third = [.. Enumerable.Range(0, places.Count).Where(k => !done.Contains(k))];
-            for (var i = 0; i < first.Count;)
+            var partners = pairs ? Partners(own) : [];
+            var alone = new bool[places.Count];
+            Array.Fill(alone, true);
+            foreach (var (first, second, many) in partners)
             {
-                var together = 1;
-                while (i + together < first.Count && Continues(first, i, together) && Continues(second, i, together) && Continues(third, i, together)) together++;
-                var length = together & ~1;
-                if (length > 0) triples.Add(new DenseTriple { A = places[first[i]], B = places[second[i]], C = places[third[i]], Channels = length });
-                for (var k = i; k < i + length; k++)
-                {
-                    order.AddRange([channel + second[k], channel + first[k], channel + third[k]]);
-                    done.Add(third[k]);
-                    if (products.Count > _productStart[section] && products[^1] is var last && last.Channels < Width
-                        && last.A + last.Channels == places[first[k]] && last.B + last.Channels == places[second[k]]) products[^1] = last with { Channels = last.Channels + 1 };
-                    else products.Add(new DenseTriple { A = places[first[k]], B = places[second[k]], Channels = 1 });
-                }
-
-                if (length < together) done.ExceptWith([first[i + length], second[i + length]]); // an odd one is left to the rest
-                i += together;
+                alone.AsSpan(first, many).Clear();
+                alone.AsSpan(second, many).Clear();
+                products.Add(new DenseProduct { A = places[first], B = places[second], Channels = many });
             }
 
-            for (var k = 0; k < places.Count; k++)
+            int[] others = [.. Enumerable.Range(0, places.Count).Where(k => alone[k])];
+            var third = 0;
+            foreach (var (first, second, many) in partners)
+                for (var k = 0; k < many; k += 2, third += 2)
+                {
+                    triples.Add(new DenseTriples { A = places[first + k], B = places[second + k], C = places[others[third]], D = places[others[third + 1]] });
+                    order.AddRange([channel + second + k, channel + first + k, channel + others[third], channel + second + k + 1, channel + first + k + 1, channel + others[third + 1]]);
+                }
+
+            foreach (var k in others.AsSpan(third))
             {
-                if (done.Contains(k)) continue;
                 restOrder.Add(channel + k);
                 if (pairs && rest.Count > _restStart[section] && rest[^1] is var last && last.Offset + last.Channels == places[k] && places[k] % Width != 0) rest[^1] = last with { Channels = last.Channels + 1 };
                 else if (pairs) rest.Add(new DenseBlock { Offset = places[k], Channels = 1 });
@@ -108,42 +108,58 @@ internal sealed unsafe class DenseSum
             channel += places.Count;
             (_restStart[section + 1], _tripleStart[section + 1], _productStart[section + 1]) = (rest.Count, triples.Count, products.Count);
             (_restRow[section + 1], _tripleRow[section + 1]) = (restOrder.Count, order.Count);
-
-            bool Continues(IReadOnlyList<int> list, int at, int by) => places[list[at + by]] == places[list[at]] + by && places[list[at + by]] % Width != 0;
         }
 
-        (_triples, _products, _rest) = (Pinned(triples), Pinned(products), Pinned(rest));
-        _second = new bool[order.Count / 3];
-        for (var (t, k) = (0, 0); t < _triples.Length; t++)
-            for (var c = 0; c < _triples[t].Channels; c++, k++) _second[k] = c % 2 != 0;
+        triples.AddRange([.. triples.Take(Soon)]);
+        (_productsAt, _restAt) = (4 * triples.Count, 4 * triples.Count + 3 * products.Count);
+        _places = GC.AllocateArray<int>((_restAt + 2 * rest.Count + Width - 1) / Width * Width, pinned: true);
+        MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(triples)).CopyTo(MemoryMarshal.AsBytes(_places.AsSpan()));
+        MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(products)).CopyTo(MemoryMarshal.AsBytes(_places.AsSpan(_productsAt)));
+        MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(rest)).CopyTo(MemoryMarshal.AsBytes(_places.AsSpan(_restAt)));
         Order = [.. order, .. restOrder];
         Rank = new int[Order.Length];
         for (var k = 0; k < Order.Length; k++) Rank[Order[k]] = k;
-
-        static T[] Pinned<T>(List<T> list)
-        {
-            var array = GC.AllocateUninitializedArray<T>(list.Count, pinned: true);
-            list.CopyTo(array);
-            return array;
-        }
     }
 
-    // Runs in pairs, the last of an odd number in halves, from their first lanes on, until a third of the channels is paired with another third.
-    private static (List<int> First, List<int> Second) Partners(ReadOnlySpan<DenseBlock> runs)
+    // The two longest runs, or what is left of them, or the halves of one that is longer still, again and again, until a third of the channels is paired with another third:
+    // so few products of whole vectors give those of all pairs. An even number each, since every second pair is subtracted.
+    private static List<(int First, int Second, int Channels)> Partners(ReadOnlySpan<DenseBlock> runs)
     {
-        var (first, second, all, at) = (new List<int>(), new List<int>(), 0, 0);
-        foreach (var run in runs) all += run.Channels;
-        for (var r = 0; r < runs.Length; r += 2)
+        var (left, at) = (new PriorityQueue<(int First, int Channels), (int, int)>(), 0);
+        foreach (var run in runs)
         {
-            var half = r + 1 < runs.Length ? runs[r].Channels : runs[r].Channels / 2;
-            var other = r + 1 < runs.Length ? runs[r + 1].Channels : runs[r].Channels - half;
-            var many = Math.Min(Math.Min(half, other), all / 3 - first.Count) & ~1;
-            first.AddRange(Enumerable.Range(at, many));
-            second.AddRange(Enumerable.Range(at + half, many));
-            at += half + other;
+            Return(at, run.Channels);
+            at += run.Channels;
         }
 
-        return (first, second);
+        var (partners, wanted) = (new List<(int, int, int)>(), at / 3);
+        while (wanted >= 2 && left.TryDequeue(out var a, out _))
+        {
+            if (!left.TryPeek(out var b, out _) || b.Channels < a.Channels / 2)
+            {
+                if (a.Channels < 4) break;
+                b = (a.First + a.Channels / 2, a.Channels - a.Channels / 2);
+                a = (a.First, a.Channels / 2);
+            }
+            else
+            {
+                left.Dequeue();
+            }
+
+            var many = Math.Min(Math.Min(a.Channels, b.Channels), wanted) & ~1;
+            if (many == 0) break;
+            partners.Add((a.First, b.First, many));
+            wanted -= many;
+            Return(a.First + many, a.Channels - many);
+            Return(b.First + many, b.Channels - many);
+        }
+
+        return partners;
+
+        void Return(int first, int channels)
+        {
+            if (channels > 0) left.Enqueue((first, channels), (-channels, first));
+        }
     }
 
     /// <summary>Whether pairs pay for their products: with so many channels in a section of the sum, and so many output channels.</summary>
@@ -164,33 +180,53 @@ internal sealed unsafe class DenseSum
     private int Head => Pairs ? _sections + 2 : 0;
 
     /// <summary>As given, from a tile's first pixel on.</summary>
-    public DensePlaces Places => new()
-    {
-        Triples = (DenseTriple*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)), // pinned, as the others
-        Products = (DenseTriple*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_products)),
-        Rest = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rest)),
-    };
+    public DensePlaces Places => At((int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_places))); // pinned
 
-    /// <summary>How many triples, products and others there are.</summary>
-    public (int Triples, int Products, int Others) Counts => (_triples.Length, _products.Length, _rest.Length);
+    /// <summary>Whole numbers that <see cref="Move"/> writes.</summary>
+    public int PlacesSize => _places.Length;
+
+    /// <summary>For each number that <see cref="Move"/> writes: which piece it is moved with.</summary>
+    /// <param name="begin">Where, as given, each of some pieces begins, in order; the last one's end follows.</param>
+    public int[] Pieces(int[] begin)
+    {
+        var pieces = new int[_places.Length];
+        for (var i = 0; i < pieces.Length; i++)
+        {
+            pieces[i] = begin.Length - 1; // what is no place stays
+            if (i >= _restAt ? (i - _restAt) % 2 == 1 : i >= _productsAt && (i - _productsAt) % 3 == 2) continue;
+            do pieces[i]--;
+            while (_places[i] < begin[pieces[i]]);
+        }
+
+        return pieces;
+    }
 
     /// <summary>Says where the channels lie if they do not lie as given.</summary>
-    /// <param name="begin">Where, as given, each of some pieces begins, in order.</param>
-    /// <param name="by">By how much each piece is moved.</param>
-    /// <param name="to">Room for <see cref="Counts"/>.</param>
-    public void Move(ReadOnlySpan<int> begin, ReadOnlySpan<int> by, in DensePlaces to)
+    /// <param name="pieces">From <see cref="Pieces"/>.</param>
+    /// <param name="by">By how much each piece is moved; 0 is the last.</param>
+    /// <param name="to">Room for <see cref="PlacesSize"/> numbers.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public DensePlaces Move(int[] pieces, ReadOnlySpan<int> by, int* to)
     {
-        for (var i = 0; i < _triples.Length; i++) to.Triples[i] = new DenseTriple { A = Of(_triples[i].A, begin, by), B = Of(_triples[i].B, begin, by), C = Of(_triples[i].C, begin, by), Channels = _triples[i].Channels };
-        for (var i = 0; i < _products.Length; i++) to.Products[i] = new DenseTriple { A = Of(_products[i].A, begin, by), B = Of(_products[i].B, begin, by), Channels = _products[i].Channels };
-        for (var i = 0; i < _rest.Length; i++) to.Rest[i] = _rest[i] with { Offset = Of(_rest[i].Offset, begin, by) };
-
-        static int Of(int place, ReadOnlySpan<int> begin, ReadOnlySpan<int> by)
+        fixed (int* from = _places, piece = pieces)
         {
-            var piece = by.Length - 1;
-            while (place < begin[piece]) piece--;
-            return place + by[piece];
+            if (by.Length <= Width)
+            {
+                int* few = stackalloc int[Width];
+                by.CopyTo(new Span<int>(few, Width));
+                var moves = Vector512.Load(few);
+                for (var i = 0; i < _places.Length; i += Width) (Vector512.Load(from + i) + Vector512.Shuffle(moves, Vector512.Load(piece + i))).Store(to + i);
+            }
+            else
+            {
+                for (var i = 0; i < _places.Length; i++) to[i] = from[i] + by[piece[i]];
+            }
         }
+
+        return At(to);
     }
+
+    private DensePlaces At(int* places) => new() { Triples = (DenseTriples*)places, Products = (DenseProduct*)(places + _productsAt), Rest = (DenseBlock*)(places + _restAt) };
 
     /// <summary>Floats that the products of so many pixels take in scratch memory.</summary>
     public static int ProductsSize(int pixels) => (pixels + Width - 1) / Width * Width;
@@ -230,7 +266,7 @@ internal sealed unsafe class DenseSum
             for (var k = _tripleRow[section]; k < _tripleRow[section + 1]; k += 3)
             {
                 var (b, a) = (Vector512.Load(rows + k * Width), Vector512.Load(rows + (k + 1) * Width));
-                if (_second[k / 3])
+                if ((k / 3 & 1) != 0)
                 {
                     a = -a; // as the micro-kernel wants it
                     a.Store(rows + (k + 1) * Width);
@@ -286,12 +322,22 @@ internal sealed unsafe class DenseSum
     {
         var list = places.Products;
         var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
-        DenseTriple* begin = list + _productStart[first], last = list + _productStart[end];
+        DenseProduct* begin = list + _productStart[first], last = list + _productStart[end];
         var p = 0;
         for (; p + 4 <= pixels; p += 4, x += 4 * Width)
         {
             Vector512<float> sum0 = default, sum1 = default, sum2 = default, sum3 = default;
-            for (var pair = begin; pair < last; pair++)
+            var pair = begin;
+            for (; pair < last && pair->Channels == Width; pair++)
+            {
+                float* a = x + pair->A, b = x + pair->B;
+                sum0 = Vector512.FusedMultiplyAdd(Vector512.Load(a), Vector512.Load(b), sum0);
+                sum1 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 16), Vector512.Load(b + 16), sum1);
+                sum2 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 32), Vector512.Load(b + 32), sum2);
+                sum3 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 48), Vector512.Load(b + 48), sum3);
+            }
+
+            for (; pair < last; pair++)
             {
                 float* a = x + pair->A, b = x + pair->B;
                 var mask = Vector512.Load(masks + pair->Channels * Width).AsSingle();
@@ -324,7 +370,7 @@ internal sealed unsafe class DenseSum
     public int? Exponent(in DensePlaces places, float* x, int pixels, int rows, nint row, float magnitude = 1)
     {
         var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
-        DenseTriple* begin = places.Products, last = begin + _products.Length;
+        DenseProduct* begin = places.Products, last = begin + _productStart[_sections];
         var (squares, count) = (Vector512<float>.Zero, 0L);
         for (long place = 0; place < (long)rows * pixels; place += 16)
         {

@@ -183,3 +183,25 @@ internal readonly record struct Strips(int Height, int Count)
         return new Strips(height, count);
     }
 }
+
+/// <summary>The pixels of pointwise convolutions in strips of whole tiles, and the output channels in shares.</summary>
+internal readonly record struct PixelStrips(int Pixels, int Count, int Shares)
+{
+    private const int Pieces = 12; // at least, where there is so much: few threads then wait little for each other at the end of a step
+    private const int Most = 28; // pixels of a tile
+    private const int MostFloats = 48 * 1024; // of a strip, 192 KB: with the weights of a tile well within the second-level cache
+
+    /// <param name="tiles">Tiles of output channels.</param>
+    public static PixelStrips Of(DenseShape shape, int tiles)
+    {
+        var across = (shape.OutPlane.Area + Most - 1) / Most;
+        var pixels = (shape.OutPlane.Area + across - 1) / across;
+        // At least two tiles, so that weights come to the first-level cache for both, and as many as fill the second-level one if all threads have their strips.
+        var together = Math.Clamp(Math.Min(shape.Batch * across / Pieces, MostFloats / (shape.InBlocks * Dense.Block * pixels)), Math.Min(2, across), across);
+        var count = (across + together - 1) / together;
+        var strip = (across + count - 1) / count * pixels;
+        count = (shape.OutPlane.Area + strip - 1) / strip;
+        var items = checked(shape.Batch * count);
+        return new PixelStrips(strip, count, items >= Pieces ? 1 : Math.Min(tiles, (Pieces + items - 1) / items));
+    }
+}

@@ -9,16 +9,12 @@ namespace Tenfold.Kernels;
 /// </remarks>
 internal sealed unsafe class ListedConvolution : PackedKernel
 {
-    private const int ScratchFloats = 48 * 1024; // what a strip reads stays in the second-level cache
-    private const int Pieces = 12;
-
     private readonly DenseShape _shape;
     private readonly (int Map, int Channel)[] _channels;
     private readonly int[] _blocks; // of each map
     private readonly int[] _begin; // where each map would begin, if one sample's maps lay one behind another
     private readonly Tile[] _tiles;
-    private readonly (int Triples, int Products, int Others) _most;
-    private readonly int _strip, _strips, _shares;
+    private readonly int _most, _strip, _strips, _shares;
     private readonly bool _pairs;
 
     /// <param name="channels">For each input channel of the shape: which channel of which map.</param>
@@ -51,22 +47,16 @@ internal sealed unsafe class ListedConvolution : PackedKernel
 
                 Runs = Math.Max(Runs, runs.Count);
                 var sum = new DenseSum([.. runs], sections: 1, _pairs);
-                tiles.Add(new Tile(block, count, packed, from, to, [.. sum.Order.Select(term => ordered[term])], sum));
+                tiles.Add(new Tile(block, count, packed, from, to, [.. sum.Order.Select(term => ordered[term])], sum, sum.Pieces(_begin)));
             }
 
             packed += tiles[^1].Sum.PackedSize(count * Dense.Block);
         }
 
         (_tiles, PackedSize) = ([.. tiles], packed);
-        _most = (tiles.Max(tile => tile.Sum.Counts.Triples), tiles.Max(tile => tile.Sum.Counts.Products), tiles.Max(tile => tile.Sum.Counts.Others));
-        var pixels = shape.OutPlane.Area;
-        _strip = Math.Clamp(ScratchFloats / (shape.InBlocks * Dense.Block), 28, 1 << 20);
-        while (_strip > 56 && shape.Batch * ((pixels + _strip - 1) / _strip) < 8) _strip = (_strip + 1) / 2;
-        _strip = Math.Min(_strip, pixels);
-        _strips = (pixels + _strip - 1) / _strip;
-        var items = checked(shape.Batch * _strips);
-        _shares = items >= Pieces ? 1 : Math.Min(_tiles.Length, (Pieces + items - 1) / items);
-        Items = items * _shares;
+        _most = tiles.Max(tile => tile.Sum.PlacesSize);
+        (_strip, _strips, _shares) = PixelStrips.Of(shape, _tiles.Length);
+        Items = checked(shape.Batch * _strips * _shares);
     }
 
     public override string Name => _pairs ? "pointwise, in pairs" : "pointwise";
@@ -107,12 +97,11 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         var from = strip * _strip;
         var pixels = Math.Min(_strip, _shape.OutPlane.Area - from);
         var plane = _shape.OutPlane.Area * Dense.Block;
-        var most = _most;
-        DenseTriple* triples = stackalloc DenseTriple[most.Triples], pairs = stackalloc DenseTriple[most.Products];
-        var others = stackalloc DenseBlock[most.Others];
-        var places = new DensePlaces { Triples = triples, Products = pairs, Rest = others };
-        Span<int> by = stackalloc int[_blocks.Length];
-        for (var map = 0; map < by.Length; map++) by[map] = checked((int)(x[map] - x[0] + (long)n * _blocks[map] * plane - _begin[map])); // maps lie in one arena
+        int* moved = stackalloc int[_most];
+        var places = default(DensePlaces);
+        Span<int> by = stackalloc int[_blocks.Length + 1];
+        by[^1] = 0;
+        for (var map = 0; map < _blocks.Length; map++) by[map] = checked((int)(x[map] - x[0] + (long)n * _blocks[map] * plane - _begin[map])); // maps lie in one arena
         DenseSum? sum = null;
         int? exponent = null;
         for (var t = _tiles.Length * share / _shares; t < _tiles.Length * (share + 1) / _shares; t++)
@@ -121,7 +110,7 @@ internal sealed unsafe class ListedConvolution : PackedKernel
             if (tile.Sum != sum)
             {
                 sum = tile.Sum;
-                sum.Move(_begin, by, places);
+                places = sum.Move(tile.Pieces, by, moved);
                 var start = x[0] + (long)from * Dense.Block;
                 exponent = _pairs ? sum.Exponent(places, start, pixels, 1, 0, Magnitude) : null;
                 if (exponent is not null) sum.Products(places, start, pixels, 0, 1, scratch);
@@ -148,5 +137,6 @@ internal sealed unsafe class ListedConvolution : PackedKernel
     /// <param name="Weights">Where its packed weights begin.</param>
     /// <param name="From">The first of the input channels that it reads; <paramref name="To"/> is behind the last.</param>
     /// <param name="Order">The input channels in the order of the packed weights.</param>
-    private sealed record Tile(int Block, int Blocks, long Weights, int From, int To, int[] Order, DenseSum Sum);
+    /// <param name="Pieces">Which map each of the sum's places lies in.</param>
+    private sealed record Tile(int Block, int Blocks, long Weights, int From, int To, int[] Order, DenseSum Sum, int[] Pieces);
 }

@@ -88,8 +88,36 @@ public class PairsTests
             sum.Products(x, 10, 0, 1, to);
         }
 
-
         Assert.All(products, product => Assert.Equal(0, product)); // as many pairs add as subtract
         Assert.Equal(Enumerable.Range(0, 25), sum.Order.Order());
+    }
+
+    // Runs of every length, in few maps or in more than a vector has lanes.
+    [Theory]
+    [InlineData(2)]
+    [InlineData(15)]
+    [InlineData(16)]
+    [InlineData(40)]
+    public unsafe void Places_move_with_their_maps(int maps)
+    {
+        var begin = Enumerable.Range(0, maps + 1).Select(map => map * 1000).ToArray();
+        var by = Enumerable.Range(0, maps + 1).Select(map => map == maps ? 0 : (map * 7 % maps * 3000) - 500).ToArray();
+        DenseBlock[] given = [.. Enumerable.Range(0, maps).SelectMany(map => Enumerable.Range(0, 3).Select(i => new DenseBlock { Offset = map * 1000 + i * 160 + map % 5, Channels = 1 + (3 * map + 5 * i) % 11 }))];
+        DenseBlock[] moved = [.. given.Select(run => run with { Offset = run.Offset + by[run.Offset / 1000] })];
+        var (sum, there) = (new DenseSum(given, sections: 1, pairs: true), new DenseSum(moved, sections: 1, pairs: true));
+        var to = new int[sum.PlacesSize];
+        fixed (int* room = to)
+        {
+            var (places, wanted) = (sum.Move(sum.Pieces(begin), by, room), there.Places);
+            Assert.Equal(there.PlacesSize, to.Length);
+            Assert.Equal(sum.Order, there.Order);
+            Assert.Equal(new ReadOnlySpan<int>(wanted.Triples, to.Length - 15), new ReadOnlySpan<int>(places.Triples, to.Length - 15)); // up to 15 fill the last vector
+        }
+
+        var channels = given.Sum(run => run.Channels);
+        Assert.Equal(Enumerable.Range(0, channels), sum.Order.Order());
+        var tile = new DenseTile { WStep = 16 };
+        sum.Set(ref tile, null, 0, 1, null);
+        Assert.Equal(channels / 6, tile.TripleCount); // no run's length costs a pair
     }
 }
