@@ -3,7 +3,8 @@ using Tenfold.Benchmarks;
 using Tenfold.Benchmarks.Peers;
 
 var arguments = new Arguments(args);
-switch (arguments.Words)
+var help = args.Length == 0 || arguments.Has("help") || args.Contains("-h");
+switch (help ? [] : arguments.Words)
 {
     case ["train"]:
         TrainingBenchmark.Run(arguments);
@@ -55,5 +56,5 @@ switch (arguments.Words)
 
               dotnet run --project benchmarks/Tenfold.Benchmarks -c Release -- peers networks --only resnet50 --threads 1 --seconds 2
             """);
-        return args.Length == 0 || arguments.Has("help") ? 0 : 2;
+        return help ? 0 : 2;
 }
