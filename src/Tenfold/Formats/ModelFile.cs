@@ -50,7 +50,7 @@ public static class ModelFile
             {
                 Classes = Classes(root, graph),
                 Preprocessing = new Preprocessing(PerChannel(root, "mean", graph), PerChannel(root, "deviation", graph), Share(root), Order(root)),
-                Provenance = root.GetProperty("provenance").EnumerateObject().ToDictionary(pair => pair.Name, pair => pair.Value.GetString() ?? ""),
+                Provenance = Provenance(root),
             };
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException or ShapeException)
@@ -112,6 +112,7 @@ public static class ModelFile
         return Encoding.UTF8.GetString(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
     }
 
+    // No LINQ over JSON's elements and numbers, as in Safetensors.
     private static Graph ReadGraph(JsonElement root)
     {
         var list = root.GetProperty("nodes");
@@ -146,9 +147,18 @@ public static class ModelFile
 
     private static string[] Classes(JsonElement root, Graph graph)
     {
-        string[] classes = [.. root.GetProperty("classes").EnumerateArray().Select(text => text.GetString() ?? "")];
+        var list = root.GetProperty("classes");
+        var (classes, count) = (new string[list.GetArrayLength()], 0);
+        foreach (var text in list.EnumerateArray()) classes[count++] = text.GetString() ?? "";
         var outputs = graph.Outputs[0].Shape;
         return classes.Length == 0 || (outputs.Rank > 1 && outputs.Channels == classes.Length) ? classes : throw new FormatException($"names {classes.Length} classes for an output {outputs}");
+    }
+
+    private static Dictionary<string, string> Provenance(JsonElement root)
+    {
+        var provenance = new Dictionary<string, string>();
+        foreach (var pair in root.GetProperty("provenance").EnumerateObject()) provenance.Add(pair.Name, pair.Value.GetString() ?? "");
+        return provenance;
     }
 
     private static float Share(JsonElement root) => !root.TryGetProperty("share", out var json) ? 1
@@ -161,8 +171,16 @@ public static class ModelFile
 
     private static float[] PerChannel(JsonElement root, string name, Graph graph)
     {
-        float[] numbers = [.. root.GetProperty(name).EnumerateArray().Select(number => number.GetSingle())];
-        if (!numbers.All(float.IsFinite) || (name == "deviation" && numbers.Contains(0))) throw new FormatException($"the {name} {string.Join(", ", numbers)} is not of finite numbers{(name == "deviation" ? " other than 0" : "")}");
+        var list = root.GetProperty(name);
+        var (numbers, count, faulty) = (new float[list.GetArrayLength()], 0, false);
+        foreach (var number in list.EnumerateArray())
+        {
+            numbers[count] = number.GetSingle();
+            faulty |= !float.IsFinite(numbers[count]) || (name == "deviation" && numbers[count] == 0);
+            count++;
+        }
+
+        if (faulty) throw new FormatException($"the {name} {string.Join(", ", numbers)} is not of finite numbers{(name == "deviation" ? " other than 0" : "")}");
         return numbers.Length == 1 || (graph.Inputs is [{ Shape: { Rank: > 1, Channels: var channels } }, ..] && numbers.Length == channels)
             ? numbers
             : throw new FormatException($"the {name} has {numbers.Length} numbers, neither one nor one per channel of the input");

@@ -59,9 +59,13 @@ public sealed class Graph
     public Graph WithInputs(params ReadOnlySpan<Shape> shapes)
     {
         if (shapes.Length != Inputs.Count) throw new ShapeException($"graph {Name}: takes {Inputs.Count} inputs, not {shapes.Length}");
-        var given = new Dictionary<Node, Shape>();
-        for (var i = 0; i < shapes.Length; i++) given[Inputs[i]] = shapes[i];
-        return Rewrite((node, inputs) => given.TryGetValue(node, out var shape) ? new Input(shape).Apply(inputs, NameOf(node)) : null);
+        var given = shapes.ToArray();
+        return Rewrite((node, inputs) =>
+        {
+            for (var i = 0; i < given.Length; i++)
+                if (Inputs[i] == node) return new Input(given[i]).Apply(inputs, NameOf(node));
+            return null;
+        });
     }
 
     public Graph WithBatch(int batch) => WithInputs([.. Inputs.Select(input => input.Shape.With(0, batch))]);
@@ -108,7 +112,9 @@ public sealed class Graph
         while (open.TryPop(out var node))
             if (reached.Add(node))
                 foreach (var input in node.Inputs) open.Push(input);
-        return [.. reached.OrderBy(node => node.Id)];
+        Node[] ordered = [.. reached];
+        Array.Sort(ordered, (a, b) => a.Id.CompareTo(b.Id));
+        return ordered;
     }
 
     // A layer's parameters are named after it, so they are named when the first layer that uses them is.

@@ -30,7 +30,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             foreach (var columns in shape.Pointwise ? [new Geometry(shape.OutPlane.Area, 1, 0, 1, [0], [0])] : shape.Columns)
                 phases.Add(new Phase(rows, columns));
 
-        var pixels = PixelStrips.Of(shape, tiles.Count);
+        var pixels = PixelStrips.Of(shape, tiles.Length);
         long packed = 0;
         foreach (var phase in phases)
         {
@@ -53,15 +53,16 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                     : Of(phase, block, blocks, packed, range, plane);
                 packed += tile.Sum.PackedSize(blocks * Dense.Block);
                 phase.Tiles.Add(tile);
+                phase.Most = Math.Max(phase.Most, tile.Sum.PackedSize(Dense.Block));
             }
 
-            Scratch = Math.Max(Scratch, Pairs ? phase.RoomAt + phase.Tiles.Max(tile => tile.Sum.PackedSize(Dense.Block)) : phase.ScratchSize);
+            Scratch = Math.Max(Scratch, Pairs ? phase.RoomAt + phase.Most : phase.ScratchSize);
         }
 
         _phases = [.. phases];
-        _tileGroups = shape.Pointwise ? pixels.Shares : Items >= Pieces ? 1 : Math.Min(tiles.Count, (Pieces + Items - 1) / Items);
+        _tileGroups = shape.Pointwise ? pixels.Shares : Items >= Pieces ? 1 : Math.Min(tiles.Length, (Pieces + Items - 1) / Items);
         Items *= _tileGroups;
-        PackItems = _phases.Sum(phase => phase.Tiles.Count);
+        PackItems = _phases.Length * tiles.Length;
         PackedSize = packed;
     }
 
@@ -108,9 +109,9 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         // Side by side as they are wanted: rows of vectors, so that many reads are under way at once (a row may be a page from the next).
         var rowwise = _shape.Transposed && _shape.Pointwise && _shape.Groups == 1 && (tile.Block + tile.Blocks) * Dense.Block <= _shape.Out;
         var oneGroup = _shape.Groups == 1 || tile.Sum.Order.Length == _shape.InPerGroup * rows.Taps.Length * columns.Taps.Length;
-        var terms = new List<(int Channel, int Tap)>(tile.Sum.Order.Length);
+        var (terms, count) = (new (int Channel, int Tap)[tile.Sum.Order.Length], 0);
         foreach (var run in tile.Runs)
-            for (var c = 0; c < run.Channels; c++) terms.Add((run.Channel + c, rows.Taps[run.I] * _shape.KernelSize.Width + columns.Taps[run.J]));
+            for (var c = 0; c < run.Channels; c++) terms[count++] = (run.Channel + c, rows.Taps[run.I] * _shape.KernelSize.Width + columns.Taps[run.J]);
         foreach (var term in tile.Sum.Order)
         {
             var (c, tap) = terms[term];
@@ -130,10 +131,10 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
     public override void Warm()
     {
         foreach (var phase in _phases)
-            foreach (var blocks in phase.Tiles.Select(tile => tile.Blocks).Distinct())
+            foreach (var tile in phase.Tiles)
             {
-                Dense.Warm(_shape.Pointwise ? phase.Strip : phase.Columns.Count, blocks, Pairs);
-                if (_shape.Pointwise && phase.Columns.Count % phase.Strip is > 0 and var rest) Dense.Warm(rest, blocks, Pairs);
+                Dense.Warm(_shape.Pointwise ? phase.Strip : phase.Columns.Count, tile.Blocks, Pairs);
+                if (_shape.Pointwise && phase.Columns.Count % phase.Strip is > 0 and var rest) Dense.Warm(rest, tile.Blocks, Pairs);
             }
     }
 
@@ -196,20 +197,25 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
     }
 
-    private Tile Of(Phase phase, int block, int blocks, long weights, (int From, int To) range, long plane)
+    private Tile Of(Phase phase, int block, int wide, long weights, (int From, int To) range, long plane)
     {
-        var runs = new List<InputRun>();
+        var count = 0;
+        for (var c = range.From; c < range.To; c += Dense.Block - c % Dense.Block) count++;
+        count *= phase.Rows.Shifts.Length * phase.Columns.Shifts.Length;
+        var (runs, blocks, r) = (new InputRun[count], new DenseBlock[count], 0);
         for (var i = 0; i < phase.Rows.Shifts.Length; i++)
             for (var c = range.From; c < range.To; c += Dense.Block - c % Dense.Block)
-                for (var j = 0; j < phase.Columns.Shifts.Length; j++)
-                    runs.Add(new InputRun(c, Math.Min(Dense.Block - c % Dense.Block, range.To - c), i, j, (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j)) + c % Dense.Block));
-        var sum = new DenseSum(
-            [.. runs.Select(run => new DenseBlock { Offset = checked((int)(run.Channel / Dense.Block * plane + run.Offset)), Channels = run.Channels })], phase.Rows.Shifts.Length, Pairs);
-        return new Tile(block, blocks, weights, range, [.. runs], sum);
+                for (var j = 0; j < phase.Columns.Shifts.Length; j++, r++)
+                {
+                    runs[r] = new InputRun(c, Math.Min(Dense.Block - c % Dense.Block, range.To - c), i, j);
+                    blocks[r] = new DenseBlock { Offset = checked((int)(c / Dense.Block * plane + (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j)) + c % Dense.Block)), Channels = runs[r].Channels };
+                }
+
+        return new Tile(block, wide, weights, range, runs, new DenseSum(blocks, phase.Rows.Shifts.Length, Pairs));
     }
 
-    /// <summary>Channels [Channel, Channel + Channels) through tap (I, J), <paramref name="Offset"/> floats into the channel block's plane.</summary>
-    private readonly record struct InputRun(int Channel, int Channels, int I, int J, int Offset);
+    /// <summary>Channels [Channel, Channel + Channels) through tap (I, J).</summary>
+    private readonly record struct InputRun(int Channel, int Channels, int I, int J);
 
     private sealed class Phase(Geometry rows, Geometry columns)
     {
@@ -225,6 +231,9 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         public long ScratchSize { get; set; }
 
         public long RoomAt { get; set; }
+
+        /// <summary>Floats of the longest weights of a tile.</summary>
+        public long Most { get; set; }
     }
 
     /// <param name="Weights">Where its packed weights begin.</param>

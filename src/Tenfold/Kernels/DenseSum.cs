@@ -68,97 +68,117 @@ internal sealed unsafe class DenseSum
     public DenseSum(DenseBlock[] runs, int sections, bool pairs)
     {
         (Pairs, _sections) = (pairs, sections);
-        var (triples, products, rest, order, restOrder) = (new List<DenseTriples>(), new List<DenseProduct>(), new List<DenseBlock>(), new List<int>(), new List<int>());
+        // Lists of numbers, as they lie in _places: .NET's code for them comes compiled, that for lists of other structures would be compiled anew in each process.
+        var (triples, products, rest, order, restOrder) = (new List<int>(), new List<int>(), new List<int>(), new List<int>(), new List<int>());
         (_restStart, _tripleStart, _productStart, _restRow, _tripleRow) = (new int[sections + 1], new int[sections + 1], new int[sections + 1], new int[sections + 1], new int[sections + 1]);
         var channel = 0;
         for (var section = 0; section < sections; section++)
         {
-            var own = runs.AsSpan(runs.Length / sections * section, runs.Length / sections);
+            var (begin, end) = (runs.Length / sections * section, runs.Length / sections * (section + 1));
             var places = new List<int>(); // of the section's channels
-            foreach (var run in own)
-                for (var c = 0; c < run.Channels; c++) places.Add(run.Offset + c);
+            for (var r = begin; r < end; r++)
+                for (var c = 0; c < runs[r].Channels; c++) places.Add(runs[r].Offset + c);
 
-            var partners = pairs ? Partners(own) : [];
-            var alone = new bool[places.Count];
-            Array.Fill(alone, true);
-            foreach (var (first, second, many) in partners)
+            var (partners, paired, others, third) = (pairs ? Partners(runs, begin, end) : [], new bool[places.Count], new List<int>(), 0);
+            for (var p = 0; p < partners.Count; p += 3)
             {
-                alone.AsSpan(first, many).Clear();
-                alone.AsSpan(second, many).Clear();
-                products.Add(new DenseProduct { A = places[first], B = places[second], Channels = many });
+                var (first, second, many) = (partners[p], partners[p + 1], partners[p + 2]);
+                for (var k = 0; k < many; k++) paired[first + k] = paired[second + k] = true;
+                products.Add(places[first]);
+                products.Add(places[second]);
+                products.Add(many);
             }
 
-            int[] others = [.. Enumerable.Range(0, places.Count).Where(k => alone[k])];
-            var third = 0;
-            foreach (var (first, second, many) in partners)
-                for (var k = 0; k < many; k += 2, third += 2)
+            for (var k = 0; k < paired.Length; k++)
+                if (!paired[k]) others.Add(k);
+            for (var p = 0; p < partners.Count; p += 3)
+                for (var k = 0; k < partners[p + 2]; k += 2)
                 {
-                    triples.Add(new DenseTriples { A = places[first + k], B = places[second + k], C = places[others[third]], D = places[others[third + 1]] });
-                    order.AddRange([channel + second + k, channel + first + k, channel + others[third], channel + second + k + 1, channel + first + k + 1, channel + others[third + 1]]);
+                    var (first, second) = (partners[p] + k, partners[p + 1] + k);
+                    triples.Add(places[first]);
+                    triples.Add(places[second]);
+                    for (var one = 0; one < 2; one++, third++)
+                    {
+                        triples.Add(places[others[third]]);
+                        order.Add(channel + second + one);
+                        order.Add(channel + first + one);
+                        order.Add(channel + others[third]);
+                    }
                 }
 
-            foreach (var k in others.AsSpan(third))
+            for (; third < others.Count; third++)
             {
-                restOrder.Add(channel + k);
-                if (pairs && rest.Count > _restStart[section] && rest[^1] is var last && last.Offset + last.Channels == places[k] && places[k] % Width != 0) rest[^1] = last with { Channels = last.Channels + 1 };
-                else if (pairs) rest.Add(new DenseBlock { Offset = places[k], Channels = 1 });
+                var place = places[others[third]];
+                restOrder.Add(channel + others[third]);
+                if (pairs && rest.Count > 2 * _restStart[section] && rest[^2] + rest[^1] == place && place % Width != 0) rest[^1]++;
+                else if (pairs) Run(place, 1);
             }
 
-            if (!pairs) rest.AddRange(own);
+            for (var r = begin; r < end && !pairs; r++) Run(runs[r].Offset, runs[r].Channels);
             channel += places.Count;
-            (_restStart[section + 1], _tripleStart[section + 1], _productStart[section + 1]) = (rest.Count, triples.Count, products.Count);
+            (_restStart[section + 1], _tripleStart[section + 1], _productStart[section + 1]) = (rest.Count / 2, triples.Count / 4, products.Count / 3);
             (_restRow[section + 1], _tripleRow[section + 1]) = (restOrder.Count, order.Count);
         }
 
-        triples.AddRange([.. triples.Take(Soon)]);
-        (_productsAt, _restAt) = (4 * triples.Count, 4 * triples.Count + 3 * products.Count);
-        _places = GC.AllocateArray<int>((_restAt + 2 * rest.Count + Width - 1) / Width * Width, pinned: true);
-        MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(triples)).CopyTo(MemoryMarshal.AsBytes(_places.AsSpan()));
-        MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(products)).CopyTo(MemoryMarshal.AsBytes(_places.AsSpan(_productsAt)));
-        MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(rest)).CopyTo(MemoryMarshal.AsBytes(_places.AsSpan(_restAt)));
+        for (var (i, count) = (0, Math.Min(4 * Soon, triples.Count)); i < count; i++) triples.Add(triples[i]);
+        (_productsAt, _restAt) = (triples.Count, triples.Count + products.Count);
+        _places = GC.AllocateArray<int>((_restAt + rest.Count + Width - 1) / Width * Width, pinned: true);
+        triples.CopyTo(_places);
+        products.CopyTo(_places, _productsAt);
+        rest.CopyTo(_places, _restAt);
         Order = [.. order, .. restOrder];
         Rank = new int[Order.Length];
         for (var k = 0; k < Order.Length; k++) Rank[Order[k]] = k;
+
+        void Run(int place, int channels)
+        {
+            rest.Add(place);
+            rest.Add(channels);
+        }
     }
 
     // The two longest runs, or what is left of them, or the halves of one that is longer still, again and again, until a third of the channels is paired with another third:
-    // so few products of whole vectors give those of all pairs. An even number each, since every second pair is subtracted.
-    private static List<(int First, int Second, int Channels)> Partners(ReadOnlySpan<DenseBlock> runs)
+    // so few products of whole vectors give those of all pairs. An even number each, since every second pair is subtracted. First, second and how many, one after another.
+    private static List<int> Partners(DenseBlock[] runs, int begin, int end)
     {
-        var (left, at) = (new PriorityQueue<(int First, int Channels), (int, int)>(), 0);
-        foreach (var run in runs)
+        var (first, left, all, partners) = (new List<int>(), new List<int>(), 0, new List<int>());
+        for (var r = begin; r < end; r++)
         {
-            Return(at, run.Channels);
-            at += run.Channels;
+            first.Add(all);
+            left.Add(runs[r].Channels);
+            all += runs[r].Channels;
         }
 
-        var (partners, wanted) = (new List<(int, int, int)>(), at / 3);
-        while (wanted >= 2 && left.TryDequeue(out var a, out _))
+        for (var wanted = all / 3; wanted >= 2 && Longest(-1) is >= 0 and var a;)
         {
-            if (!left.TryPeek(out var b, out _) || b.Channels < a.Channels / 2)
+            var b = Longest(a);
+            if (b < 0 || left[b] < left[a] / 2)
             {
-                if (a.Channels < 4) break;
-                b = (a.First + a.Channels / 2, a.Channels - a.Channels / 2);
-                a = (a.First, a.Channels / 2);
-            }
-            else
-            {
-                left.Dequeue();
+                if (left[a] < 4) break;
+                b = first.Count;
+                first.Add(first[a] + left[a] / 2);
+                left.Add(left[a] - left[a] / 2);
+                left[a] /= 2;
             }
 
-            var many = Math.Min(Math.Min(a.Channels, b.Channels), wanted) & ~1;
+            var many = Math.Min(Math.Min(left[a], left[b]), wanted) & ~1;
             if (many == 0) break;
-            partners.Add((a.First, b.First, many));
+            partners.Add(first[a]);
+            partners.Add(first[b]);
+            partners.Add(many);
             wanted -= many;
-            Return(a.First + many, a.Channels - many);
-            Return(b.First + many, b.Channels - many);
+            (first[a], first[b], left[a], left[b]) = (first[a] + many, first[b] + many, left[a] - many, left[b] - many);
         }
 
         return partners;
 
-        void Return(int first, int channels)
+        // The first of the longest, but for one; -1 where nothing is left.
+        int Longest(int but)
         {
-            if (channels > 0) left.Enqueue((first, channels), (-channels, first));
+            var longest = -1;
+            for (var i = 0; i < first.Count; i++)
+                if (i != but && left[i] > 0 && (longest < 0 || left[i] > left[longest] || (left[i] == left[longest] && first[i] < first[longest]))) longest = i;
+            return longest;
         }
     }
 
@@ -427,7 +447,8 @@ internal sealed unsafe class DenseSum
     private static int[] Masks()
     {
         var masks = GC.AllocateArray<int>((Width + 1) * Width, pinned: true);
-        for (var many = 0; many <= Width; many++) masks.AsSpan(many * Width, many).Fill(-1);
+        for (var many = 0; many <= Width; many++)
+            for (var lane = 0; lane < many; lane++) masks[many * Width + lane] = -1;
         return masks;
     }
 }

@@ -7,13 +7,27 @@ namespace Tenfold.Kernels;
 /// A convolution is one such dimension; a transposed convolution with stride s is s of them, one for each phase of its output.</remarks>
 internal sealed record Geometry(int Count, int InStride, int OutStart, int OutStride, int[] Shifts, int[] Taps)
 {
-    public int MinShift { get; } = Shifts.Length == 0 ? 0 : Shifts.Min();
+    // Shifts rise or fall from tap to tap.
+    public int MinShift { get; } = Shifts.Length == 0 ? 0 : Math.Min(Shifts[0], Shifts[^1]);
 
     /// <summary>How many inputs lie from the first that <paramref name="count"/> outputs read to the last.</summary>
-    public int Span(int count) => (count - 1) * InStride + (Shifts.Length == 0 ? 0 : Shifts.Max() - MinShift) + 1;
+    public int Span(int count) => (count - 1) * InStride + (Shifts.Length == 0 ? 0 : Math.Max(Shifts[0], Shifts[^1]) - MinShift) + 1;
 
     /// <summary>Whether any output reads inputs of this phase: those at <see cref="MinShift"/> + phase + q InStride for some q.</summary>
-    public bool Reads(int phase) => Shifts.Any(shift => (shift - MinShift) % InStride == phase % InStride);
+    public bool Reads(int phase)
+    {
+        foreach (var shift in Shifts)
+            if ((shift - MinShift) % InStride == phase % InStride) return true;
+        return false;
+    }
+
+    /// <summary>For each phase whether any output reads it.</summary>
+    public bool[] Phases()
+    {
+        var phases = new bool[InStride];
+        for (var phase = 0; phase < InStride; phase++) phases[phase] = Reads(phase);
+        return phases;
+    }
 
     /// <summary>Of output t the taps [First, End) that read one of <paramref name="inputs"/>; shifts rise or fall from tap to tap.</summary>
     public (int First, int End) Inside(int t, int inputs)
@@ -25,7 +39,15 @@ internal sealed record Geometry(int Count, int InStride, int OutStart, int OutSt
     }
 
     public static Geometry[] Forward(int outputs, int kernel, int stride, int before, int dilation) =>
-        [new Geometry(outputs, stride, 0, 1, [.. Enumerable.Range(0, kernel).Select(k => k * dilation - before)], [.. Enumerable.Range(0, kernel)])];
+        [new Geometry(outputs, stride, 0, 1, Along(kernel, dilation, -before), Along(kernel, 1, 0))];
+
+    // start, start + step, ...: by itself, as all that a process does before its first run; LINQ over numbers would be compiled anew in each.
+    private static int[] Along(int count, int step, int start)
+    {
+        var places = new int[count];
+        for (var i = 0; i < count; i++) places[i] = start + i * step;
+        return places;
+    }
 
     public static Geometry[] Transposed(int outputs, int kernel, int stride, int before, int dilation)
     {
@@ -49,8 +71,8 @@ internal sealed record Geometry(int Count, int InStride, int OutStart, int OutSt
 internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int height, int width, int blocks)
 {
     private readonly int _columnsPerPhase = (columns.Span(columns.Count) + columns.InStride - 1) / columns.InStride;
-    private readonly bool[] _rowPhases = [.. Enumerable.Range(0, rows.InStride).Select(rows.Reads)]; // a 1x1 of stride 2 reads a quarter of the map
-    private readonly bool[] _columnPhases = [.. Enumerable.Range(0, columns.InStride).Select(columns.Reads)];
+    private readonly bool[] _rowPhases = rows.Phases(); // a 1x1 of stride 2 reads a quarter of the map
+    private readonly bool[] _columnPhases = columns.Phases();
 
     /// <summary>Floats from one row to the next.</summary>
     public int Row => columns.InStride * _columnsPerPhase * Dense.Block;
@@ -136,17 +158,18 @@ internal sealed record DenseShape(int Batch, int In, int Out, Size InPlane, Size
 
     /// <summary>The blocks of output channels that a tile of the micro-kernel computes together: two, where the registers allow and both read the same channels.</summary>
     /// <param name="pairs">With products in pairs it is one.</param>
-    public List<(int Block, int Blocks)> OutTiles(bool pairs = false)
+    public (int Block, int Blocks)[] OutTiles(bool pairs = false)
     {
-        var tiles = new List<(int Block, int Blocks)>();
+        var (tiles, count) = (new (int Block, int Blocks)[OutBlocks], 0);
         for (var block = 0; block < OutBlocks;)
         {
             var blocks = pairs ? 1 : Math.Min(Dense.MaxBlocks, OutBlocks - block);
             if (blocks > 1 && Range(block) != Range(block + 1)) blocks = 1;
-            tiles.Add((block, blocks));
+            tiles[count++] = (block, blocks);
             block += blocks;
         }
 
+        Array.Resize(ref tiles, count);
         return tiles;
 
         (int, int) Range(int block) => Reads(block * Dense.Block, (block + 1) * Dense.Block);

@@ -92,7 +92,7 @@ internal sealed class LaneMap
     public static LaneMap? Of(DenseShape shape)
     {
         if (shape.Groups == 1 || shape.InPerGroup > 8) return null;
-        var sources = new List<(int, int[])>();
+        var sources = new (int, int[])[shape.OutBlocks * shape.InPerGroup];
         for (var block = 0; block < shape.OutBlocks; block++)
             for (var plane = 0; plane < shape.InPerGroup; plane++)
             {
@@ -107,10 +107,10 @@ internal sealed class LaneMap
                     source = from;
                 }
 
-                sources.Add((source, lanes));
+                sources[block * shape.InPerGroup + plane] = (source, lanes);
             }
 
-        return new LaneMap(shape, [.. sources]);
+        return new LaneMap(shape, sources);
     }
 }
 
@@ -122,7 +122,9 @@ internal sealed class LaneAxis
 
     public LaneAxis(Geometry geometry, int size)
     {
-        (Geometry, _order) = (geometry, [.. Enumerable.Range(0, geometry.Shifts.Length).OrderBy(i => geometry.Shifts[i])]);
+        (Geometry, _order) = (geometry, new int[geometry.Shifts.Length]);
+        var rising = _order.Length < 2 || geometry.Shifts[0] <= geometry.Shifts[^1];
+        for (var i = 0; i < _order.Length; i++) _order[i] = rising ? i : _order.Length - 1 - i;
         Step = geometry.Shifts.Length < 2 ? 1 : Math.Abs(geometry.Shifts[1] - geometry.Shifts[0]);
         _inside = new (int, int)[geometry.Count];
         for (var t = 0; t < geometry.Count; t++)

@@ -17,7 +17,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
     private const int LeastStrips = 8;
 
     private readonly DenseShape _shape;
-    private readonly List<(int Block, int Blocks)> _tiles;
+    private readonly (int Block, int Blocks)[] _tiles;
     private readonly DenseSum _sum; // a section for each row of the kernel
     private readonly int _lanes, _step, _pixels, _line, _strip, _strips;
 
@@ -27,23 +27,23 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         (_lanes, _step) = (shape.KernelSize.Width * shape.In, shape.Stride.Width * shape.In);
         pairs &= _lanes > Dense.Block && DenseSum.Pays(_lanes * shape.KernelSize.Height, shape.Out);
         (_shape, _tiles) = (shape, shape.OutTiles(pairs));
-        var row = new List<DenseBlock>();
-        for (var lane = 0; lane < _lanes; lane += row[^1].Channels)
+        var (row, count) = (new DenseBlock[_lanes], 0);
+        for (var lane = 0; lane < _lanes; lane += row[count - 1].Channels)
         {
             var (pixel, first) = lane < Dense.Block ? (0, lane) : Math.DivRem(lane, _step);
-            row.Add(new DenseBlock { Offset = pixel * Dense.Block + first, Channels = Math.Min(Dense.Block - first, _lanes - lane) });
+            row[count++] = new DenseBlock { Offset = pixel * Dense.Block + first, Channels = Math.Min(Dense.Block - first, _lanes - lane) };
         }
 
-        _pixels = shape.OutPlane.Width + row[^1].Offset / Dense.Block;
+        _pixels = shape.OutPlane.Width + row[count - 1].Offset / Dense.Block;
         _line = Math.Max((_pixels - 1) * _step + Dense.Block, (shape.Before.Width + shape.InPlane.Width) * shape.In);
-        _sum = new DenseSum(
-            [.. Enumerable.Range(0, shape.KernelSize.Height).SelectMany(i => row.Select(run => run with { Offset = run.Offset + i * shape.Dilation.Height * _pixels * Dense.Block }))],
-            shape.KernelSize.Height, pairs);
+        var runs = new DenseBlock[shape.KernelSize.Height * count];
+        for (var i = 0; i < runs.Length; i++) runs[i] = row[i % count] with { Offset = row[i % count].Offset + i / count * shape.Dilation.Height * _pixels * Dense.Block };
+        _sum = new DenseSum(runs, shape.KernelSize.Height, pairs);
         _strip = shape.OutPlane.Height;
         while (_strip > 1 && Size(_strip) > ScratchFloats) _strip = (_strip + 1) / 2;
         while (_strip > 4 && shape.Batch * ((shape.OutPlane.Height + _strip - 1) / _strip) < LeastStrips) _strip = (_strip + 1) / 2;
         _strips = (shape.OutPlane.Height + _strip - 1) / _strip;
-        (Items, PackItems, Scratch) = (shape.Batch * _strips, _tiles.Count, Size(_strip));
+        (Items, PackItems, Scratch) = (shape.Batch * _strips, _tiles.Length, Size(_strip));
         PackedSize = _sum.PackedSize(shape.OutBlocks * Dense.Block);
         if (pairs) Scratch += Products(_strip) + _sum.PackedSize(Dense.Block);
     }
@@ -91,7 +91,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
 
     public override void Warm()
     {
-        foreach (var blocks in _tiles.Select(tile => tile.Blocks).Distinct()) Dense.Warm(_shape.OutPlane.Width, blocks, _sum.Pairs);
+        foreach (var (_, blocks) in _tiles) Dense.Warm(_shape.OutPlane.Width, blocks, _sum.Pairs);
     }
 
     public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)

@@ -8,7 +8,8 @@ internal sealed unsafe class SeparableConvolution
     private readonly DenseShape _pointwise;
     private readonly int _strip, _strips;
     private readonly long _between, _room; // floats: of what lies between the two; where, behind its products, there is room for scaled weights
-    private readonly List<(int Block, int Blocks, long Weights)> _tiles = [];
+    private readonly (int Block, int Blocks)[] _tiles;
+    private readonly long[] _weights; // where those of each tile begin
     private readonly DenseSum _sum;
 
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
@@ -24,14 +25,12 @@ internal sealed unsafe class SeparableConvolution
         var plane = _strip * width * Dense.Block;
         _between = (long)pointwise.InBlocks * plane;
         _room = _between + DenseSum.ProductsSize(_strip * width);
-        _sum = new DenseSum(
-            [.. Enumerable.Range(0, pointwise.InBlocks).Select(i => new DenseBlock { Offset = i * plane, Channels = Math.Min(Dense.Block, pointwise.In - i * Dense.Block) })], sections: 1, Second.Pairs);
-        var weights = 0L;
-        foreach (var (block, blocks) in pointwise.OutTiles(Second.Pairs))
-        {
-            _tiles.Add((block, blocks, weights));
-            weights += _sum.PackedSize(blocks * Dense.Block);
-        }
+        var runs = new DenseBlock[pointwise.InBlocks];
+        for (var i = 0; i < runs.Length; i++) runs[i] = new DenseBlock { Offset = i * plane, Channels = Math.Min(Dense.Block, pointwise.In - i * Dense.Block) };
+        _sum = new DenseSum(runs, sections: 1, Second.Pairs);
+        _tiles = pointwise.OutTiles(Second.Pairs);
+        _weights = new long[_tiles.Length];
+        for (var t = 1; t < _tiles.Length; t++) _weights[t] = _weights[t - 1] + _sum.PackedSize(_tiles[t - 1].Blocks * Dense.Block);
 
         Scratch = Second.Pairs ? _room + _sum.PackedSize(Dense.Block) : _between;
     }
@@ -65,11 +64,12 @@ internal sealed unsafe class SeparableConvolution
         if (exponent is null) products = null;
         else _sum.Products(scratch, pixels, 0, 1, products);
         var outPlane = _pointwise.OutPlane.Area * Dense.Block;
-        foreach (var (block, blocks, weights) in _tiles)
+        for (var t = 0; t < _tiles.Length; t++)
         {
+            var (block, blocks) = _tiles[t];
             var at = ((long)n * _pointwise.OutBlocks + block) * outPlane + (long)from * width * Dense.Block;
             var tile = then.Tile(bias + block * Dense.Block, blocks, outPlane);
-            _sum.Set(ref tile, _sum.Scaled(packed + weights, exponent, scratch + _room), 0, 1, null);
+            _sum.Set(ref tile, _sum.Scaled(packed + _weights[t], exponent, scratch + _room), 0, 1, null);
             var segments = Dense.Segments(pixels, blocks);
             for (var segment = 0; segment < segments; segment++)
             {

@@ -48,13 +48,23 @@ internal static unsafe class Winograd
     })[m / 2 - 1](dy, row, pixel, d, step, scratch);
 
     /// <summary>The kernel's transform [m + 2][3]: row j holds 1, x, x^2 at the j-th point over the product of its distances to the others.</summary>
-    public static double[,] Kernel(int m)
+    public static double[,] Kernel(int m) => s_kernels[m / 2 - 1] ??= MakeKernel(m);
+
+    /// <summary>For each row of the input's transform its norm: by what it multiplies the size of unrelated numbers. Row j holds the polynomial that is zero at all points but the j-th.</summary>
+    public static double[] Magnitudes(int m) => s_magnitudes[m / 2 - 1] ??= MakeMagnitudes(m);
+
+    private static readonly double[]?[] s_magnitudes = new double[]?[3]; // of F(2x2), F(4x4) and F(6x6)
+    private static readonly double[,]?[] s_kernels = new double[,]?[3];
+
+    private static double[,] MakeKernel(int m)
     {
         var points = Points(m);
         var g = new double[m + 2, 3];
         for (var j = 0; j < points.Length; j++)
         {
-            var distances = points.Where((_, k) => k != j).Aggregate(1.0, (product, other) => product * (points[j] - other));
+            var distances = 1.0;
+            for (var k = 0; k < points.Length; k++)
+                if (k != j) distances *= points[j] - points[k];
             for (var i = 0; i < 3; i++) g[j, i] = Math.Pow(points[j], i) / distances;
         }
 
@@ -62,19 +72,32 @@ internal static unsafe class Winograd
         return g;
     }
 
-    /// <summary>For each row of the input's transform its norm: by what it multiplies the size of unrelated numbers. Row j holds the polynomial that is zero at all points but the j-th.</summary>
-    public static double[] Magnitudes(int m)
+    private static double[] MakeMagnitudes(int m)
     {
-        var points = Points(m);
-        return [.. Enumerable.Range(0, m + 2).Select(j =>
+        var (points, norms) = (Points(m), new double[m + 2]);
+        for (var j = 0; j < norms.Length; j++)
         {
             double[] polynomial = [1];
             for (var k = 0; k < points.Length; k++)
-                if (k != j) polynomial = [.. Enumerable.Range(0, polynomial.Length + 1).Select(i => (i > 0 ? polynomial[i - 1] : 0) - (i < polynomial.Length ? points[k] * polynomial[i] : 0))];
-            return Math.Sqrt(polynomial.Sum(c => c * c));
-        })];
+            {
+                if (k == j) continue;
+                var next = new double[polynomial.Length + 1];
+                for (var i = 0; i < next.Length; i++) next[i] = (i > 0 ? polynomial[i - 1] : 0) - (i < polynomial.Length ? points[k] * polynomial[i] : 0);
+                polynomial = next;
+            }
+
+            foreach (var c in polynomial) norms[j] += c * c;
+            norms[j] = Math.Sqrt(norms[j]);
+        }
+
+        return norms;
     }
 
     // All but infinity, the last.
-    private static double[] Points(int m) => [.. WinogradPoints.Of[m / 2 - 1].SelectMany(p => new[] { p, -p }).Prepend(0.0)];
+    private static double[] Points(int m)
+    {
+        var (pairs, points) = (WinogradPoints.Of[m / 2 - 1], new double[m + 1]);
+        for (var i = 0; i < m; i++) points[i + 1] = i % 2 == 0 ? pairs[i / 2] : -pairs[i / 2];
+        return points;
+    }
 }

@@ -32,7 +32,8 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     {
         _together = pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup);
         var rows = Winograd.Magnitudes(m);
-        _magnitudes = [.. rows.SelectMany(row => rows.Select(column => (float)(row * column)))];
+        _magnitudes = new float[rows.Length * rows.Length];
+        for (var i = 0; i < _magnitudes.Length; i++) _magnitudes[i] = (float)(rows[i / rows.Length] * rows[i % rows.Length]);
         (_shape, _m, _size, _area, _kernel) = (shape, m, m + 2, (m + 2) * (m + 2), Winograd.Kernel(m));
         _tiles = new WinogradTiles(shape, m);
         var tiles = _tiles.Count;
@@ -55,10 +56,12 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         }
 
         _outputs = [.. outputs];
+        var longest = 0L; // weights
+        foreach (var one in _outputs) longest = Math.Max(longest, one.Sum.PackedSize(Dense.Block));
         _shares = _groups >= 4 ? 1 : Math.Min(_outputs.Length, (4 + _groups - 1) / _groups);
         Items = _groups * _shares;
         PackItems = _outputs.Length * (_together ? 1 : shape.InBlocks);
-        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (_together ? DenseSum.ProductsSize(_area * _group) + _outputs.Max(outputs => outputs.Sum.PackedSize(Dense.Block)) : 0);
+        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (_together ? DenseSum.ProductsSize(_area * _group) + longest : 0);
     }
 
     public override bool Activates => true;
@@ -155,10 +158,10 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     public override void Warm()
     {
-        foreach (var blocks in _outputs.Select(outputs => outputs.Blocks).Distinct())
+        foreach (var outputs in _outputs)
         {
-            Dense.Warm(_group, blocks, _together);
-            Dense.Warm(_tiles.Count - (_groups - 1) * _group, blocks, _together);
+            Dense.Warm(_group, outputs.Blocks, _together);
+            Dense.Warm(_tiles.Count - (_groups - 1) * _group, outputs.Blocks, _together);
         }
 
         float* nothing = stackalloc float[4 * _area * Dense.Block];
@@ -292,9 +295,12 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
             (Vector.Load(rows + v) * g0 + Vector.Load(rows + step + v) * g1 + Vector.Load(rows + 2 * step + v) * g2).Store(to + v);
     }
 
-    private DenseSum Sum(int from, int to) => new(
-        [.. Enumerable.Range(0, (to - from + Dense.Block - 1) / Dense.Block).Select(i => new DenseBlock { Offset = (from / Dense.Block + i) * _group * Dense.Block, Channels = Math.Min(Dense.Block, to - from - i * Dense.Block) })],
-        sections: 1, _together);
+    private DenseSum Sum(int from, int to)
+    {
+        var runs = new DenseBlock[(to - from + Dense.Block - 1) / Dense.Block];
+        for (var i = 0; i < runs.Length; i++) runs[i] = new DenseBlock { Offset = (from / Dense.Block + i) * _group * Dense.Block, Channels = Math.Min(Dense.Block, to - from - i * Dense.Block) };
+        return new DenseSum(runs, sections: 1, _together);
+    }
 
     /// <summary>One or two blocks of output channels, and the input channels that they read.</summary>
     /// <param name="Weights">Where the packed weights of the first of the (m + 2)^2 products begin.</param>

@@ -15,7 +15,7 @@ internal sealed unsafe class WinogradTiles
     public WinogradTiles(DenseShape shape, int m)
     {
         (_shape, _m, _size) = (shape, m, m + 2);
-        _places = [.. Places()];
+        _places = Places();
         PerSample = _places.Length;
         Count = checked(shape.Batch * PerSample);
     }
@@ -107,10 +107,11 @@ internal sealed unsafe class WinogradTiles
         Vector256<float>.Zero.Store(to + 8);
     }
 
-    private IEnumerable<Place> Places()
+    private Place[] Places()
     {
         var (dh, dw) = _shape.Dilation;
         var (top, left) = _shape.Transposed ? (2 * dh - _shape.Before.Height, 2 * dw - _shape.Before.Width) : _shape.Before;
+        var (places, count) = (new Place[Phased(_shape.OutPlane.Height, dh) * Phased(_shape.OutPlane.Width, dw)], 0);
         for (var phase = 0; phase < dh; phase++)
             for (var row = phase; row < _shape.OutPlane.Height; row += _m * dh)
                 for (var side = 0; side < dw; side++)
@@ -118,9 +119,19 @@ internal sealed unsafe class WinogradTiles
                     {
                         var (inRow, inColumn) = (row - top, column - left);
                         var inside = inRow >= 0 && inColumn >= 0 && inRow + (_size - 1) * dh < _shape.InPlane.Height && inColumn + (_size - 1) * dw < _shape.InPlane.Width;
-                        yield return new Place(inRow, inColumn, inside, row, column,
+                        places[count++] = new Place(inRow, inColumn, inside, row, column,
                             Math.Min(_m, (_shape.OutPlane.Height - row + dh - 1) / dh), Math.Min(_m, (_shape.OutPlane.Width - column + dw - 1) / dw));
                     }
+
+        return places;
+
+        // Tiles along one axis, of all phases together.
+        int Phased(int size, int dilation)
+        {
+            var tiles = 0;
+            for (var phase = 0; phase < Math.Min(dilation, size); phase++) tiles += ((size - phase + dilation - 1) / dilation + _m - 1) / _m;
+            return tiles;
+        }
     }
 
     /// <param name="Inside">Whether it reads no padding.</param>

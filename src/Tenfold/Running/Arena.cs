@@ -72,7 +72,9 @@ internal sealed unsafe class Arena
     public Arena(IReadOnlyCollection<Slot> slots, bool clear = true)
     {
         var placed = new List<Slot>(slots.Count); // by their offsets
-        foreach (var slot in slots.OrderByDescending(slot => slot.Size).ThenBy(slot => slot.First))
+        Slot[] order = [.. slots];
+        Array.Sort(order, (a, b) => a.Size != b.Size ? b.Size.CompareTo(a.Size) : a.First != b.First ? a.First.CompareTo(b.First) : a.Last.CompareTo(b.Last));
+        foreach (var slot in order)
         {
             var (best, gap, end) = (-1L, long.MaxValue, 0L);
             foreach (var other in placed)

@@ -44,7 +44,7 @@ internal sealed unsafe partial class Plan
         {
             // A mean of each plane, as squeeze-and-excitation begins with, needs the sums of what is stored.
             var sums = Floats((long)lanes.Items * 16);
-            _sums[node] = (sums, lanes.Sums);
+            _sums[node] = new PlaneSums(sums, lanes.Sums);
             Add(name, $"{lanes.Name}, {lanes.Items} items; with sums of each plane", lanes.Items, reads, [y, sums],
                 (item, scratch) => lanes.Run(item, x.P, packed.P, bias.P, then.Kernel, y.P, sums.P, scratch), lanes.Scratch);
             return;
@@ -64,10 +64,10 @@ internal sealed unsafe partial class Plan
     {
         Node[] before = [.. node.Inputs.Take(chain.Arity)], after = [node.Inputs[0], .. node.Inputs.Skip(chain.Arity)]; // the second's own input is no node
         var ((first, firstThen), (second, then)) = (Split(chain.First, before), Split(chain.Second, after));
-        var between = chain.First.Infer([.. before.Select(input => input.Shape)]);
+        var between = chain.First.Infer(Array.ConvertAll(before, input => input.Shape));
         var name = Graph.NameOf(node);
         var separable = new SeparableConvolution(DenseShapes.Of(first, before[0].Shape, before[1].Shape, between), DenseShapes.Of(second, between, after[1].Shape, node.Shape), pairs: !_options.Exact);
-        separable.Second.Magnitude = Expected(Magnitude(chain.First, [.. before.Select(Magnitude)], before));
+        separable.Second.Magnitude = Expected(Magnitude(chain.First, MagnitudesOf(before), before));
         var (firstPacked, packed) = (Packed(name, before[1], separable.First), Packed(name, after[1], separable.Second));
         var (firstBias, bias) = (Bias(chain.First, before, between.Channels), Bias(chain.Second, after, node.Channels));
         var x = Get(before[0], Layout.Blocked);
@@ -83,7 +83,7 @@ internal sealed unsafe partial class Plan
         Node[] after = [node.Inputs[0], .. node.Inputs.Skip(chain.Arity)]; // the list itself is no node
         var (op, then) = Split(chain.Second, after);
         var name = Graph.NameOf(node);
-        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact) { Magnitude = Expected(maps.Max(Magnitude)) };
+        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact) { Magnitude = Expected(Largest(MagnitudesOf(maps))) };
         var (packed, bias) = (Packed(name, after[1], convolution), Bias(chain.Second, after, node.Channels));
         Slot[] x = [.. maps.Select(map => Get(map, Layout.Blocked))];
         var y = New(node, Layout.Blocked);
@@ -128,7 +128,7 @@ internal sealed unsafe partial class Plan
     private int? Forced(string name) => Forced(_options, name);
 
     private static int? Forced(RunOptions options, string name) =>
-        options.Algorithms.TryGetValue(name.Split(" + ")[0], out var algorithm) || options.Algorithms.TryGetValue("*", out algorithm) ? (int)algorithm : null;
+        options.Algorithms.Count > 0 && (options.Algorithms.TryGetValue(name.Split(" + ")[0], out var algorithm) || options.Algorithms.TryGetValue("*", out algorithm)) ? (int)algorithm : null;
 
     private void WeightGradient(Node node, DenseShape shape)
     {

@@ -65,8 +65,8 @@ internal sealed unsafe partial class Plan
     // The same numbers in the same order: no step, only another name for the memory.
     private void Alias(Node node, Node of)
     {
-        if (node.Shape == of.Shape && Any(of) is var same) _slots[(node, same.Layout)] = same;
-        else _slots[(node, Layout.Plain)] = Get(of, Layout.Plain);
+        if (node.Shape == of.Shape && Any(of) is var same) SlotsIn(same.Layout)[node] = same;
+        else SlotsIn(Layout.Plain)[node] = Get(of, Layout.Plain);
     }
 
     private void Convert(Node node, Slot from, Slot to)

@@ -14,7 +14,21 @@ internal sealed unsafe partial class Plan
     private double Magnitude(Node node)
     {
         if (_magnitudes.TryGetValue(node, out var known)) return known;
-        return _magnitudes[node] = node.Op is Leaf ? 1 : Magnitude(node.Op, [.. node.Inputs.Select(Magnitude)], node.Inputs);
+        return _magnitudes[node] = node.Op is Leaf ? 1 : Magnitude(node.Op, MagnitudesOf(node.Inputs), node.Inputs);
+    }
+
+    private double[] MagnitudesOf(IReadOnlyList<Node> nodes)
+    {
+        var magnitudes = new double[nodes.Count];
+        for (var i = 0; i < magnitudes.Length; i++) magnitudes[i] = Magnitude(nodes[i]);
+        return magnitudes;
+    }
+
+    private static double Largest(ReadOnlySpan<double> magnitudes)
+    {
+        var largest = magnitudes[0];
+        foreach (var magnitude in magnitudes) largest = Math.Max(largest, magnitude);
+        return largest;
     }
 
     // Numbers are taken to be unrelated, and half of them to be negative: so a sum's squares add up, and ReLU leaves half of them.
@@ -40,7 +54,7 @@ internal sealed unsafe partial class Plan
 
                 return value;
             case Chained { First: Pick } chain:
-                return Magnitude(chain.Second, [inputs[..chain.Arity].Max(), .. inputs[chain.Arity..]], [nodes[0], .. nodes.Skip(chain.Arity)]);
+                return Magnitude(chain.Second, [Largest(inputs.AsSpan(0, chain.Arity)), .. inputs[chain.Arity..]], [nodes[0], .. nodes.Skip(chain.Arity)]);
             case Chained chain:
                 return Magnitude(chain.Second, [Magnitude(chain.First, inputs[..chain.Arity], nodes), .. inputs[chain.Arity..]], [nodes[0], .. nodes.Skip(chain.Arity)]);
             case Convolution or ConvolutionTranspose when _constants.Contains(nodes[1]):
@@ -48,14 +62,20 @@ internal sealed unsafe partial class Plan
                 var terms = op is ConvolutionTranspose transpose ? (double)kernel[0] / transpose.Groups * kernel[2] * kernel[3] / transpose.Stride.Area : (double)kernel[1] * kernel[2] * kernel[3];
                 return Math.Sqrt(inputs[0] * inputs[0] * terms * squares + (inputs.Length > 2 && _constants.Contains(nodes[2]) ? Squares(nodes[2]) : 0));
             case Convolution or ConvolutionTranspose or BatchNorm: return 1;
-            case Tenfold.Add: return Math.Sqrt(inputs.Sum(input => input * input));
-            case Multiply: return inputs.Aggregate(1.0, (product, input) => product * input);
+            case Tenfold.Add:
+                var sum = 0.0;
+                foreach (var input in inputs) sum += input * input;
+                return Math.Sqrt(sum);
+            case Multiply:
+                var product = 1.0;
+                foreach (var input in inputs) product *= input;
+                return product;
             case Relu: return inputs[0] / Math.Sqrt(2);
             case Silu or HardSwish: return inputs[0] * (0.5 + 0.2 * Math.Min(1, inputs[0] / 2)); // half of small numbers, ReLU of large ones
             case Relu6: return Math.Min(inputs[0] / Math.Sqrt(2), 4);
             case Sigmoid or HardSigmoid: return 0.5;
             case Tanh: return Math.Min(inputs[0], 1);
-            default: return inputs.Length == 0 ? 1 : inputs.Max();
+            default: return inputs.Length == 0 ? 1 : Largest(inputs);
         }
     }
 

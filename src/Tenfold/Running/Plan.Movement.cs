@@ -33,7 +33,7 @@ internal sealed unsafe partial class Plan
         var pieces = new List<Slot>();
         for (var i = 0; i < node.Inputs.Count;)
         {
-            if (!_slots.TryGetValue((node.Inputs[i], Layout.Blocked), out var slot) || slot.Constant) return false;
+            if (!SlotsIn(Layout.Blocked).TryGetValue(node.Inputs[i], out var slot) || slot.Constant) return false;
             var length = 1;
             if (slot.Whole is { } whole && _joined.TryGetValue(whole, out var parts) && parts.SequenceEqual(node.Inputs.Skip(i).Take(parts.Count)))
                 (slot, length) = (whole, parts.Count);

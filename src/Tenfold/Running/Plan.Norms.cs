@@ -10,13 +10,13 @@ internal sealed unsafe partial class Plan
         switch (node.Op)
         {
             case BatchMean when node.Shape.Rank == 1 && node.Inputs[0].Shape.Rank == 4: Moments(node); return true;
-            case BatchVariance when _slots.ContainsKey((node, Layout.Plain)): return true; // came with the mean
+            case BatchVariance when SlotsIn(Layout.Plain).ContainsKey(node): return true; // came with the mean
             case BatchNorm or Fused { First: BatchNorm } when node.Shape.Rank == 4: Norm(node); return true;
             case BatchNorm op when node.Shape.Rank == 2: NormOfVectors(node, op.Epsilon); return true;
             case BatchNormScaleGradient op when node.Inputs[0].Shape.Rank == 4: NormScaleGradient(node, op); return true;
             case BatchNormInputGradient op when node.Shape.Rank == 4: NormInputGradient(node, op); return true;
             case ReluGradient or Relu6Gradient when Masked(node) is not null: return true; // done by the norm's gradients
-            case ChannelSum when _slots.ContainsKey((node, Layout.Plain)): return true; // came with the norm's scale gradient
+            case ChannelSum when SlotsIn(Layout.Plain).ContainsKey(node): return true; // came with the norm's scale gradient
             case ChannelSum when node.Inputs[0].Shape.Rank == 4: SumChannels(node); return true;
             default: return false;
         }
@@ -140,7 +140,7 @@ internal sealed unsafe partial class Plan
         var x = Get(node.Inputs[0], Layout.Blocked);
         var (dy, line, maskOf) = Incoming(source);
         var (mean, variance) = (Get(node.Inputs[2], Layout.Plain), Get(node.Inputs[3], Layout.Plain));
-        var sum = _users[source].Find(user => user.Op is ChannelSum && !_slots.ContainsKey((user, Layout.Plain)));
+        var sum = _users[source].Find(user => user.Op is ChannelSum && !SlotsIn(Layout.Plain).ContainsKey(user));
         var (planes, pixels, blocks, batch) = (Planes(source), Pixels(source), Blocks(source), source.Shape.Batch);
         var sums = Floats(planes * 16L);
         var products = Floats(planes * 16L);

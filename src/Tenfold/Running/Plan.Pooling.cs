@@ -84,14 +84,19 @@ internal sealed unsafe partial class Plan
 
         static Window[] MaxColumns(MaxPool pool, int from, int to) => MaxWindows(to, from, pool.Kernel.Width, pool.Stride.Width, pool.Padding.Left, pool.Dilation.Width);
 
-        static Window[] MaxWindows(int outputs, int inputs, int kernel, int stride, int before, int dilation) =>
-        [
-            .. Enumerable.Range(0, outputs).Select(i =>
+        static Window[] MaxWindows(int outputs, int inputs, int kernel, int stride, int before, int dilation)
+        {
+            var windows = new Window[outputs];
+            for (var i = 0; i < outputs; i++)
             {
-                int[] places = [.. Enumerable.Range(0, kernel).Select(k => i * stride - before + k * dilation).Where(place => (uint)place < (uint)inputs)];
-                return places.Length == 0 ? new Window(0, 0, 1) : new Window(places[0], places.Length, dilation);
-            }),
-        ];
+                var (first, count) = (0, 0);
+                for (var k = 0; k < kernel; k++)
+                    if (i * stride - before + k * dilation is var place && (uint)place < (uint)inputs && count++ == 0) first = place;
+                windows[i] = new Window(first, count, count == 0 ? 1 : dilation);
+            }
+
+            return windows;
+        }
 
         static Window[] MaxBins(int from, int to) =>
             [.. Enumerable.Range(0, to).Select(i => Bins.Of(new Size(from, 1), new Size(to, 1), i, 0).Rows).Select(bin => new Window(bin.From, bin.Length, 1))];
@@ -125,6 +130,9 @@ internal sealed unsafe partial class Plan
             Lanes.Map(new Line(1f / pixels, 0), mean, mean, 16);
         });
     }
+
+    /// <summary>So many sums of each plane of a map.</summary>
+    private sealed record PlaneSums(Slot Slot, int Count);
 
     // Of each plane some sums are there already.
     private void MeansOfSums(Node node, Slot sums, int count)

@@ -15,8 +15,8 @@ internal sealed partial class Plan
     private readonly Dictionary<Node, List<Node>> _users;
     private readonly HashSet<Node> _constants; // computed when somebody asks for them
     private readonly HashSet<Node> _plain;
-    private readonly Dictionary<(Node, Layout), Slot> _slots = [];
-    private readonly Dictionary<Node, (Slot Slot, int Count)> _sums = []; // some sums of each plane that came with a map: [batch][block][count][16]
+    private readonly Dictionary<Node, Slot> _plainSlots = [], _blockedSlots = [];
+    private readonly Dictionary<Node, PlaneSums> _sums = []; // some sums of each plane that came with a map: [batch][block][count][16]
     private readonly List<Slot> _all = [];
     private readonly HashSet<Slot> _read = []; // constants
     private readonly List<Step> _steps = [];
@@ -42,19 +42,26 @@ internal sealed partial class Plan
             var first = _steps.Count;
             Lower(node);
             // Of the steps that a node became, the one that moves most does its multiply-adds; the others pack and convert.
-            if (node.Cost.Macs > 0 && _steps.Skip(first).Where(step => !step.Kernel.StartsWith("to ", StringComparison.Ordinal)).MaxBy(step => step.Bytes) is { } main) main.Macs = node.Cost.Macs;
+            if (node.Cost.Macs is > 0 and var macs)
+            {
+                Step? main = null;
+                for (var i = first; i < _steps.Count; i++)
+                    if (!_steps[i].Kernel.StartsWith("to ", StringComparison.Ordinal) && (main is null || _steps[i].Bytes > main.Bytes)) main = _steps[i];
+                main?.Macs = macs;
+            }
         }
 
         foreach (var output in graph.Outputs) Keep(Get(output, Layout.Plain));
 
         // What was only made something else of is not needed any more.
-        foreach (var (key, slot) in _slots)
-            if (slot.Constant && !_read.Contains(slot) && !graph.Outputs.Contains(key.Item1)) _slots.Remove(key);
+        foreach (var slots in new[] { _plainSlots, _blockedSlots })
+            foreach (var (node, slot) in slots)
+                if (slot.Constant && !_read.Contains(slot) && !graph.Outputs.Contains(node)) slots.Remove(node);
         _shared.Keep(_read);
 
         _arena = new Arena([.. _all.Where(slot => !slot.Constant && slot.Whole is null)]);
         if (!frozen)
-            foreach (var (name, node) in graph.Parameters) weights[name].Span.CopyTo(_slots[(node, Layout.Plain)].Span);
+            foreach (var (name, node) in graph.Parameters) weights[name].Span.CopyTo(SlotsIn(Layout.Plain)[node].Span);
     }
 
     /// <summary>The graph as the compiler rewrote it, with the inputs, outputs and parameters that it had.</summary>
@@ -66,13 +73,13 @@ internal sealed partial class Plan
     public long Bytes => (_arena.Size + _read.Sum(slot => slot.Size)) * sizeof(float);
 
     /// <summary>Where input i is written before a run, row-major.</summary>
-    public Span<float> Input(int index) => _slots[(Graph.Inputs[index], Layout.Plain)].Span;
+    public Span<float> Input(int index) => SlotsIn(Layout.Plain)[Graph.Inputs[index]].Span;
 
     /// <summary>Output i after a run, row-major.</summary>
-    public ReadOnlySpan<float> Output(int index) => _slots[(Graph.Outputs[index], Layout.Plain)].Span;
+    public ReadOnlySpan<float> Output(int index) => SlotsIn(Layout.Plain)[Graph.Outputs[index]].Span;
 
     /// <summary>The plan's own copy of a parameter, row-major, unless the plan is frozen.</summary>
-    public Span<float> Parameter(string name) => _slots[(Graph.Parameters[name], Layout.Plain)].Span;
+    public Span<float> Parameter(string name) => SlotsIn(Layout.Plain)[Graph.Parameters[name]].Span;
 
     public void Run() => _team.Run(_steps, _scratch);
 
@@ -81,7 +88,7 @@ internal sealed partial class Plan
     /// write behind an output's unless its count is a multiple of 16.</remarks>
     public unsafe void Run(ReadOnlySpan<float> input, Span<float> output, Span<long> times = default)
     {
-        var (from, to) = (_slots[(Graph.Inputs[0], Layout.Plain)], _slots[(Graph.Outputs[0], Layout.Plain)]);
+        var (from, to) = (SlotsIn(Layout.Plain)[Graph.Inputs[0]], SlotsIn(Layout.Plain)[Graph.Outputs[0]]);
         var apart = from != to && !output.Overlaps(input);
         fixed (float* x = input, y = output)
         {
@@ -128,12 +135,12 @@ internal sealed partial class Plan
     /// <summary>The value in the layout asked for; a step that converts it is added when it is not there.</summary>
     private Slot Get(Node node, Layout layout)
     {
-        if (_slots.TryGetValue((node, layout), out var slot)) return slot;
-        if (_constants.Contains(node) && !_slots.ContainsKey((node, Layout.Plain)) && !_slots.ContainsKey((node, Layout.Blocked)))
+        if (SlotsIn(layout).TryGetValue(node, out var slot)) return slot;
+        if (_constants.Contains(node) && !SlotsIn(Layout.Plain).ContainsKey(node) && !SlotsIn(Layout.Blocked).ContainsKey(node))
         {
             if (node.Op is Parameter)
             {
-                _slots[(node, Layout.Plain)] = _shared.Get(Constants.Key(node), () =>
+                SlotsIn(Layout.Plain)[node] = _shared.Get(Constants.Key(node), () =>
                 {
                     var copy = Now(new Slot(node.Shape, Layout.Plain));
                     _weights[Graph.NameOf(node)].Span.CopyTo(copy.Span);
@@ -148,17 +155,20 @@ internal sealed partial class Plan
             return Get(node, layout);
         }
 
-        var other = _slots[(node, layout == Layout.Plain ? Layout.Blocked : Layout.Plain)];
+        var other = SlotsIn(layout == Layout.Plain ? Layout.Blocked : Layout.Plain)[node];
         slot = New(node, layout);
         Convert(node, other, slot);
         return slot;
     }
 
+    // By node alone: .NET's own code for keys of reference types comes compiled, that for a pair would be compiled at the start of each process.
+    private Dictionary<Node, Slot> SlotsIn(Layout layout) => layout == Layout.Plain ? _plainSlots : _blockedSlots;
+
     /// <summary>The value as it is, in whichever layout.</summary>
-    private Slot Any(Node node) => _slots.TryGetValue((node, Layout.Blocked), out var slot) ? slot : Get(node, Layout.Plain);
+    private Slot Any(Node node) => SlotsIn(Layout.Blocked).TryGetValue(node, out var slot) ? slot : Get(node, Layout.Plain);
 
     /// <summary>Where the node's value goes.</summary>
-    private Slot New(Node node, Layout layout) => _slots[(node, layout)] = Memory(node.Shape, layout);
+    private Slot New(Node node, Layout layout) => SlotsIn(layout)[node] = Memory(node.Shape, layout);
 
     private Slot Memory(Shape shape, Layout layout)
     {

@@ -56,7 +56,7 @@ public sealed class Session
     {
         weights.CheckAgainst(graph);
         _options = options ?? new RunOptions();
-        foreach (var layer in _options.Algorithms.Keys.Where(layer => layer != "*" && !graph.Nodes.Any(node => node.Op is Convolution or ConvolutionTranspose && graph.NameOf(node) == layer)))
+        if (_options.Algorithms.Count > 0 && _options.Algorithms.Keys.FirstOrDefault(one => one != "*" && !graph.Nodes.Any(node => node.Op is Convolution or ConvolutionTranspose && graph.NameOf(node) == one)) is { } layer)
             throw new ArgumentException($"{graph.Name}: there is no convolution {layer} for which an algorithm could be chosen", nameof(options));
         (_graph, _weights, _team) = (graph, weights, Team.Of(_options.Threads));
         _wanted = new Shape[graph.Inputs.Count];

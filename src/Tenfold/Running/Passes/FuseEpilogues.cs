@@ -10,17 +10,14 @@ internal static class FuseEpilogues
         return graph.Pass((node, inputs) =>
         {
             // The last of the operands takes it, when the others are already there.
-            foreach (var i in Enumerable.Range(0, inputs.Length).OrderByDescending(i => node.Inputs[i].Id))
-                if (once.Contains(node.Inputs[i]) && Takes(inputs[i], node.Op) && inputs.All(input => input.Shape == node.Shape))
-                {
-                    var before = inputs[i];
-                    var fused = before.Op as Fused ?? new Fused(before.Op, before.Inputs.Count, []);
-                    var name = before.Op is Fused ? before.Label : graph.NameOf(node.Inputs[i]);
-                    return (fused with { Then = [.. fused.Then, node.Op] }).Apply(
-                        [.. before.Inputs, .. inputs.Where((_, j) => j != i)], $"{name} + {graph.NameOf(node)}");
-                }
-
-            return null;
+            var last = -1;
+            for (var i = 0; i < inputs.Length; i++)
+                if (once.Contains(node.Inputs[i]) && Takes(inputs[i], node.Op) && (last < 0 || node.Inputs[i].Id > node.Inputs[last].Id)) last = i;
+            if (last < 0 || !inputs.All(input => input.Shape == node.Shape)) return null;
+            var before = inputs[last];
+            var fused = before.Op as Fused ?? new Fused(before.Op, before.Inputs.Count, []);
+            var name = before.Op is Fused ? before.Label : graph.NameOf(node.Inputs[last]);
+            return (fused with { Then = [.. fused.Then, node.Op] }).Apply([.. before.Inputs, .. inputs.Where((_, i) => i != last)], $"{name} + {graph.NameOf(node)}");
         });
     }
 

@@ -77,8 +77,13 @@ internal static class Passes
     }
 
     /// <summary>The values that one node uses once and nothing else does.</summary>
-    public static HashSet<Node> UsedOnce(this Graph graph) =>
-        [.. graph.Users().Where(pair => pair.Value.Count == 1 && !graph.Outputs.Contains(pair.Key)).Select(pair => pair.Key)];
+    public static HashSet<Node> UsedOnce(this Graph graph)
+    {
+        var once = new HashSet<Node>();
+        foreach (var (node, users) in graph.Users())
+            if (users.Count == 1 && !graph.Outputs.Contains(node)) once.Add(node);
+        return once;
+    }
 
     /// <summary>The nodes that depend on parameters alone.</summary>
     public static HashSet<Node> Constants(this Graph graph)
