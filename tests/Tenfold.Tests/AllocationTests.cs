@@ -25,6 +25,23 @@ public class AllocationTests
         AssertAtMost(450, () => trainer.Learn(loader.Next()!, 1e-3));
     }
 
+    [Fact]
+    public void Weights_of_a_linear_layer_are_read_where_they_lie()
+    {
+        var model = new Model(Image.Of(2, 30, 31).Flatten().Linear(701).ToGraph("linear"));
+        var x = new Tensor([1, 2, 30, 31]);
+        x.Span.Fill(0.5f);
+        var expected = Array.ConvertAll(Reference.Run(model.Graph, model.Weights, x)[0].Span.ToArray(), number => (double)number);
+        _ = model.Compile(new RunOptions { Threads = 1 }).Run(x); // whatever is made once
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        var session = model.Compile(new RunOptions { Threads = 1 });
+        Check.Close(expected, Array.ConvertAll(session.Run(x).Span.ToArray(), number => (double)number), 1e-5, "the session");
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, model.Weights.Names.Max(name => model.Weights[name].Shape.Count)); // a byte for each of four
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        Check.Close(expected, Array.ConvertAll(session.Run(x).Span.ToArray(), number => (double)number), 1e-5, "the session");
+    }
+
     private static void AssertAtMost(int bytes, Action turn)
     {
         for (var i = 0; i < 200; i++) turn();

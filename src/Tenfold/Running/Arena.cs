@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -43,7 +44,10 @@ internal sealed unsafe class Slot(Shape shape, Layout layout)
     /// <summary>Memory of the caller's that stands for the value's own during one run; null for none.</summary>
     public float* Lent { get; set; }
 
-    public float* P => Lent != null ? Lent : Whole is null ? Arena!.Start + Offset : Whole.P + Offset;
+    /// <summary>The tensor in whose memory a constant stands; null for one with memory of its own.</summary>
+    public Pinned? Tensor { get; set; }
+
+    public float* P => Lent != null ? Lent : Whole is not null ? Whole.P + Offset : Tensor is null ? Arena!.Start + Offset : Tensor.Start;
 
     /// <summary>The memory is a piece of another value's from now on, and is needed as long as any of its pieces.</summary>
     public void Become(Slot whole, long offset)
@@ -60,6 +64,31 @@ internal sealed unsafe class Slot(Shape shape, Layout layout)
     }
 
     public Span<float> Span => new(P, checked((int)Shape.Count));
+}
+
+/// <summary>A tensor's numbers where they lie, kept from being moved as long as somebody needs them.</summary>
+internal sealed unsafe class Pinned
+{
+    private const int Least = 16 * 1024; // numbers: a copy of fewer does not matter
+
+    private MemoryHandle _handle;
+
+    private Pinned(Tensor tensor) => _handle = tensor.Memory.Pin();
+
+    ~Pinned() => _handle.Dispose();
+
+    public float* Start => (float*)_handle.Pointer;
+
+    /// <returns>Null for a small tensor, and where the 16 numbers behind the last, which kernels may read, begin another page of memory.</returns>
+    public static Pinned? Of(Tensor tensor)
+    {
+        if (tensor.Shape.Count < Least) return null;
+        var pinned = new Pinned(tensor);
+        if (((nuint)(pinned.Start + tensor.Shape.Count) & 4095) is > 0 and <= 4096 - 64) return pinned;
+        pinned._handle.Dispose();
+        GC.SuppressFinalize(pinned);
+        return null;
+    }
 }
 
 /// <summary>One block of memory for all values of a plan, each at a place that is free while it lives.</summary>

@@ -142,8 +142,11 @@ internal sealed partial class Plan
             {
                 SlotsIn(Layout.Plain)[node] = _shared.Get(Constants.Key(node), () =>
                 {
+                    // Linear layers read their weights as they are: more than nine tenths of AlexNet's, which need not be held twice.
+                    var tensor = _weights[Graph.NameOf(node)];
+                    if (Pinned.Of(tensor) is { } pinned) return new Slot(node.Shape, Layout.Plain) { Constant = true, Tensor = pinned };
                     var copy = Now(new Slot(node.Shape, Layout.Plain));
-                    _weights[Graph.NameOf(node)].Span.CopyTo(copy.Span);
+                    tensor.Span.CopyTo(copy.Span);
                     return copy;
                 });
             }
