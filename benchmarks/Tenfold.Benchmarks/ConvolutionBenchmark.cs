@@ -117,7 +117,7 @@ internal static class ConvolutionBenchmark
     private static RunOptions Options(string way) => way switch
     {
         "chosen" => new RunOptions(),
-        "blocks" or "exact" => new RunOptions { Exact = way == "exact", Algorithms = Forced("no convolution", ConvolutionAlgorithm.Direct) }, // any algorithm that is asked for keeps maps in blocks
+        "blocks" or "exact" => new RunOptions { Exact = way == "exact", Blocks = true },
         "direct" => new RunOptions { Algorithms = Forced("*", ConvolutionAlgorithm.Direct) },
         _ => new RunOptions { Algorithms = Forced("*", (ConvolutionAlgorithm)int.Parse(way, CultureInfo.InvariantCulture)) },
     };

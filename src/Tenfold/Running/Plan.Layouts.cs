@@ -9,6 +9,7 @@ internal sealed partial class Plan
     /// <summary>The nodes that are computed in plain order: they can be, the maps that they read come so, and whoever reads theirs wants it so.</summary>
     private static HashSet<Node> InPlainOrder(Graph graph, Dictionary<Node, List<Node>> users, RunOptions options)
     {
+        if (options.Blocks) return [];
         HashSet<Node> plain = [.. graph.Nodes.Where(node => CanBePlain(node) && Forced(options, graph.NameOf(node)) is null)];
         while (plain.RemoveWhere(node => !node.Inputs.All(Comes) || !(IsVector(node) || users[node].All(plain.Contains))) > 0) { }
         return plain;

@@ -18,6 +18,9 @@ public sealed record RunOptions
 
     /// <summary>Rewrites of the graph that are left out; the results differ by rounding alone.</summary>
     public CompilerPasses Without { get; init; }
+
+    /// <summary>Keeps every map in blocks of channels, as between the layers of a network, also where plain order would save changes of layout.</summary>
+    internal bool Blocks { get; init; }
 }
 
 /// <summary>Ways to compute a convolution. Winograd's apply to kernels of 3x3 and stride 1; all else is computed directly whatever is asked.</summary>
