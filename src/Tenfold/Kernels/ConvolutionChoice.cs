@@ -3,11 +3,13 @@ namespace Tenfold.Kernels;
 /// <summary>Which kernel computes a convolution: the one whose cycles, estimated from shapes and caches alone, are fewest.</summary>
 internal static class ConvolutionChoice
 {
-    // Cycles of one core, where a multiply-add of 16 lanes is 1. Measured on shapes from 16 to 512 channels and from 7 to 224 pixels.
-    private const double TransformIn = 240, TransformOut = 220; // F(4x4), for each tile and block of channels
+    // Cycles of one core, where a multiply-add of 16 lanes is 1, fitted to what 3x3 convolutions from 16 to 512 channels and from 7 to 224 pixels take within networks, every way, one thread.
+    private const double ByItself = 0.9, InPairs = 1.25, InPairsOfTiles = 1.33; // products a cycle
+    private const double Tile = 165; // to begin and end up to 28 pixels by 16 channels
+    private const double TransformIn = 500, TransformOut = 85; // F(4x4), for each tile and block of channels
     private const int Large = 16 * 16; // pixels of a map where F(6x6), which rounds most, may be taken
-    private const double SecondLevel = 700 * 1024, ThirdLevel = 24 * 1024 * 1024; // bytes of weights that stay there between two uses
-    private const double FromThird = 14, FromMemory = 5; // bytes a cycle
+    private const double SecondLevel = 700 * 1024; // bytes of weights that stay there between two uses
+    private const double FromThird = 36, FromMemory = 6.5; // bytes a cycle; weights come from memory, since a network's other layers have driven them out of the caches
 
     /// <param name="exact">No Winograd, no products in pairs.</param>
     /// <param name="forced">0 for the direct kernel, m for Winograd's F(m x m, 3 x 3), null to choose. Where Winograd does not apply it is the direct one.</param>
@@ -28,7 +30,7 @@ internal static class ConvolutionChoice
         var (best, cycles) = (0, direct);
         foreach (var size in constant && shape.OutPlane.Area >= Large ? (ReadOnlySpan<int>)[2, 4, 6] : [2, 4])
             if (Winograd(shape, size) is var other && other < cycles) (best, cycles) = (size, other);
-        if (GroupWinogradConvolution.Takes(shape) && GroupRows(shape) is var rows && rows + Fetch(shape, 18) < cycles + Fetch(shape, best == 0 ? 9 : (best + 2) * (best + 2))) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
+        if (GroupWinogradConvolution.Takes(shape) && GroupRows(shape) is var rows && rows < cycles) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
         return best == 0
             ? (Every(shape, !exact), "Winograd would not pay")
             : (new WinogradConvolution(shape, best, pairs: true), $"{cycles / direct:p0} of the direct kernel's cycles");
@@ -52,25 +54,27 @@ internal static class ConvolutionChoice
     private static ConvolutionKernel Every(DenseShape shape, bool pairs) => PictureConvolution.Takes(shape) ? new PictureConvolution(shape, pairs) : new DenseConvolution(shape, pairs);
 
     private static double Direct(DenseShape shape) =>
-        (double)shape.Batch * shape.OutPlane.Area * 9 * shape.InPerGroup * shape.OutBlocks / 0.9 + Stream(9.0 * shape.InPerGroup * shape.OutBlocks * 64, 1);
+        (double)shape.Batch * shape.OutPlane.Height * (shape.OutPlane.Width * 9.0 * shape.InPerGroup * shape.OutBlocks / (DenseSum.Pays(3 * shape.InPerGroup, shape.OutPerGroup) ? InPairs : ByItself)
+            + (shape.OutPlane.Width + 27) / 28 * shape.OutBlocks * Tile) + Fetch(shape, 9, 1);
 
     private static double Winograd(DenseShape shape, int m)
     {
         var kernel = new WinogradConvolution(shape, m, pairs: true);
         double area = (m + 2) * (m + 2), transforms = area / 36;
-        var products = kernel.Tiles * area * shape.InPerGroup * shape.OutBlocks / 0.9;
+        var products = kernel.Tiles * area * shape.InPerGroup * shape.OutBlocks / (DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup) ? InPairsOfTiles : ByItself)
+            + kernel.Groups * (((kernel.Tiles / kernel.Groups) + 27) / 28) * area * shape.OutBlocks * Tile;
         var shares = shape.Groups == 1 ? kernel.Shares : 1; // groups share no input
-        return products + kernel.Tiles * transforms * (shares * shape.InBlocks * TransformIn + shape.OutBlocks * TransformOut)
-            + Stream(area * shape.InPerGroup * shape.OutBlocks * 64, kernel.Groups);
+        return products + kernel.Tiles * transforms * (shares * shape.InBlocks * TransformIn + shape.OutBlocks * TransformOut) + Fetch(shape, area, kernel.Groups);
     }
 
     // Groups of a block: 18 numbers of a row of the kernel for each tile of four pixels, and both transforms.
     private static double GroupRows(DenseShape shape) =>
-        new GroupWinogradConvolution(shape).Tiles * shape.OutBlocks * (18 * shape.InPerGroup / 0.92 + 50) + Stream(18.0 * shape.InPerGroup * shape.OutBlocks * 64, 1);
+        new GroupWinogradConvolution(shape).Tiles * shape.OutBlocks * (18 * shape.InPerGroup / 0.92 + 50) + Fetch(shape, 18, 1);
 
-    // What it takes to bring the weights from memory, which a network's other layers have driven out of the caches: of few tiles in groups as long as the arithmetic.
-    private static double Fetch(DenseShape shape, int numbers) => 64.0 * numbers * shape.InPerGroup * shape.OutBlocks / FromMemory;
-
-    // What reading the weights so many times adds: half of it hides behind the arithmetic.
-    private static double Stream(double bytes, int times) => bytes < SecondLevel ? 0 : 0.5 * bytes * times / (bytes < ThirdLevel ? FromThird : FromMemory);
+    // Reading the weights so many times.
+    private static double Fetch(DenseShape shape, double numbers, int times)
+    {
+        var bytes = 64 * numbers * shape.InPerGroup * shape.OutBlocks;
+        return (bytes / FromMemory) + (bytes > SecondLevel ? (times - 1) * bytes / FromThird : 0);
+    }
 }
