@@ -7,6 +7,7 @@ internal static class ConvolutionChoice
     private const double ByItself = 0.9, InPairs = 1.25, InPairsOfTiles = 1.33; // products a cycle
     private const double Tile = 165; // to begin and end up to 28 pixels by 16 channels
     private const double TransformIn = 500, TransformOut = 85; // F(4x4), for each tile and block of channels
+    private const double PerPacked = 3; // for each number of the packed weights, where they are packed at every step of a training
     private const int Large = 16 * 16; // pixels of a map where F(6x6), which rounds most, may be taken
     private const double SecondLevel = 700 * 1024; // bytes of weights that stay there between two uses
     private const double FromThird = 36, FromMemory = 6.5; // bytes a cycle; weights come from memory, since a network's other layers have driven them out of the caches
@@ -26,14 +27,16 @@ internal static class ConvolutionChoice
                 : (Every(shape, !exact), "Winograd, which was asked for, takes 3x3 of stride 1 alone");
         if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape))
             return (Every(shape, !exact), exact ? "every product, as asked" : shape.Pointwise || shape.In <= 4 ? "" : "Winograd takes 3x3 of stride 1 alone");
-        var direct = Direct(shape);
+        var direct = Direct(shape) + Packing(9);
         var (best, cycles) = (0, direct);
         foreach (var size in constant && shape.OutPlane.Area >= Large ? (ReadOnlySpan<int>)[2, 4, 6] : [2, 4])
-            if (Winograd(shape, size) is var other && other < cycles) (best, cycles) = (size, other);
-        if (GroupWinogradConvolution.Takes(shape) && GroupRows(shape) is var rows && rows < cycles) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
+            if (Winograd(shape, size) + Packing((size + 2) * (size + 2)) is var other && other < cycles) (best, cycles) = (size, other);
+        if (GroupWinogradConvolution.Takes(shape) && GroupRows(shape) + Packing(18) is var rows && rows < cycles) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
         return best == 0
             ? (Every(shape, !exact), "Winograd would not pay")
             : (new WinogradConvolution(shape, best, pairs: true), $"{cycles / direct:p0} of the direct kernel's cycles");
+
+        double Packing(int numbers) => constant ? 0 : PerPacked * numbers * shape.InPerGroup * shape.OutBlocks * Dense.Block;
     }
 
     /// <summary>The kernel between maps in plain order, for what <see cref="PlaneConvolution.Takes"/>.</summary>

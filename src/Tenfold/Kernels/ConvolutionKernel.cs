@@ -11,6 +11,9 @@ internal abstract unsafe class PackedKernel
     /// <summary>Names the form of the packed weights: kernels of the same form can share them.</summary>
     public abstract string Packing { get; }
 
+    /// <summary>Whether products are computed in pairs.</summary>
+    public virtual bool Pairs => false;
+
     /// <summary>The root mean square that the map's numbers are expected to have, a power of two: products in pairs have their weights scaled to it.</summary>
     public float Magnitude { get; set; } = 1;
 

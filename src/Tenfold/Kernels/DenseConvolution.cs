@@ -62,7 +62,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         _phases = [.. phases];
         _tileGroups = shape.Pointwise ? pixels.Shares : Items >= Pieces ? 1 : Math.Min(tiles.Length, (Pieces + Items - 1) / Items);
         Items *= _tileGroups;
-        PackItems = _phases.Length * tiles.Length;
+        PackItems = _phases.Length * ((tiles.Length + PackTogether - 1) / PackTogether);
         PackedSize = packed;
     }
 
@@ -71,8 +71,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
 
     public override string Name => (_shape.Pointwise ? "pointwise" : _shape.Transposed ? "transposed, by phases" : "direct") + (Pairs ? ", in pairs" : "");
 
-    /// <summary>Whether products are computed in pairs.</summary>
-    public bool Pairs { get; }
+    public override bool Pairs { get; }
 
     public override bool Activates => true;
 
@@ -84,13 +83,50 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
 
     public override int PackItems { get; }
 
-    /// <summary>Packs the weights of tile <paramref name="item"/>: for each k a row of the tile's output channels.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    /// <summary>Packs the weights of some neighbouring tiles: for each k a row of a tile's output channels.</summary>
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
         var phase = 0;
-        for (; item >= _phases[phase].Tiles.Count; phase++) item -= _phases[phase].Tiles.Count;
-        var (rows, columns, tile) = (_phases[phase].Rows, _phases[phase].Columns, _phases[phase].Tiles[item]);
+        for (; item >= PackItemsOf(_phases[phase]); phase++) item -= PackItemsOf(_phases[phase]);
+        var tiles = _phases[phase].Tiles;
+        var (first, end) = (item * PackTogether, Math.Min((item + 1) * PackTogether, tiles.Count));
+        if (Rowwise) CopyRows(tiles, first, end, kernel, packed);
+        for (; first < end; first++) Pack(tiles[first], kernel, scale, packed);
+    }
+
+    // Whether output channels lie side by side in the kernel, as in a row of packed weights.
+    private bool Rowwise => _shape is { Transposed: true, KernelSize.Area: 1, Groups: 1 };
+
+    // Of few rows a line of the cache would be all that is read before the next, which is elsewhere.
+    private int PackTogether => Rowwise ? 8 : 1;
+
+    private int PackItemsOf(Phase phase) => (phase.Tiles.Count + PackTogether - 1) / PackTogether;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void CopyRows(List<Tile> tiles, int first, int end, float* kernel, float* packed)
+    {
+        var order = tiles[first].Sum.Order; // the only tap of channel c is its c-th number
+        float** to = stackalloc float*[end - first];
+        for (var t = first; t < end; t++) to[t - first] = tiles[t].Sum.Rows(packed + tiles[t].Weights);
+        for (var k = 0; k < order.Length; k++)
+        {
+            var from = kernel + (long)order[k] * _shape.Out + tiles[first].Block * Dense.Block;
+            for (var t = first; t < end; t++)
+            {
+                var width = tiles[t].Blocks * Dense.Block;
+                var w = to[t - first] + (long)k * width;
+                var real = Math.Min(width, _shape.Out - tiles[t].Block * Dense.Block);
+                if (real == width)
+                    for (var v = 0; v < width; v += Vector<float>.Count) Vector.Load(from + v).Store(w + v);
+                else
+                    for (var v = 0; v < width; v++) w[v] = v < real ? from[v] : 0;
+                from += width;
+            }
+        }
+    }
+
+    private void Pack(Tile tile, float* kernel, float* scale, float* packed)
+    {
         var width = tile.Blocks * Dense.Block;
         var w = tile.Sum.Rows(packed + tile.Weights);
 
@@ -106,23 +142,23 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             if (o >= _shape.Out) begin[v] = begin[0];
         }
 
-        // Side by side as they are wanted: rows of vectors, so that many reads are under way at once (a row may be a page from the next).
-        var rowwise = _shape.Transposed && _shape.Pointwise && _shape.Groups == 1 && (tile.Block + tile.Blocks) * Dense.Block <= _shape.Out;
-        var oneGroup = _shape.Groups == 1 || tile.Sum.Order.Length == _shape.InPerGroup * rows.Taps.Length * columns.Taps.Length;
-        var (terms, count) = (new (int Channel, int Tap)[tile.Sum.Order.Length], 0);
-        foreach (var run in tile.Runs)
-            for (var c = 0; c < run.Channels; c++) terms[count++] = (run.Channel + c, rows.Taps[run.I] * _shape.KernelSize.Width + columns.Taps[run.J]);
-        foreach (var term in tile.Sum.Order)
+        if (Rowwise)
         {
-            var (c, tap) = terms[term];
-            var from = kernel + c * (long)_shape.WeightStep + tap;
-            if (rowwise)
-                for (var v = 0; v < width; v += Vector<float>.Count) (Vector.Load(from + begin[0] + v) * Vector.Load(factor + v)).Store(w + v);
-            else if (oneGroup)
-                for (var v = 0; v < width; v++) w[v] = from[begin[v]] * factor[v];
-            else
-                for (var v = 0; v < width; v++) w[v] = tile.Block * Dense.Block + v is var o && o < _shape.Out && _shape.Weight(o, c) >= 0 ? from[begin[v]] * factor[v] : 0;
-            w += width;
+            if (scale != null)
+                for (var k = 0; k < tile.Sum.Order.Length; k++)
+                    for (var v = 0; v < width; v++) w[k * width + v] *= factor[v];
+        }
+        else if (tile.Kernel is { } rows)
+        {
+            rows.Pack(kernel, (long)_shape.Out * _shape.InPerGroup * _shape.KernelSize.Area, begin, factor, width, w);
+        }
+        else
+        {
+            for (var k = 0; k < tile.Terms.Length; k++, w += width)
+            {
+                var (c, tap) = tile.Terms[k];
+                for (var v = 0; v < width; v++) w[v] = tile.Block * Dense.Block + v is var o && o < _shape.Out && _shape.Weight(o, c) >= 0 ? kernel[begin[v] + c * (long)_shape.WeightStep + tap] * factor[v] : 0;
+            }
         }
 
         tile.Sum.Finish(packed + tile.Weights, Magnitude);
@@ -211,7 +247,19 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                     blocks[r] = new DenseBlock { Offset = checked((int)(c / Dense.Block * plane + (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j)) + c % Dense.Block)), Channels = runs[r].Channels };
                 }
 
-        return new Tile(block, wide, weights, range, runs, new DenseSum(blocks, phase.Rows.Shifts.Length, Pairs));
+        var sum = new DenseSum(blocks, phase.Rows.Shifts.Length, Pairs);
+        // Terms of the sum in the order of the packed weights, and where they lie from an output channel's first weight on, if it reads all of them.
+        var (all, terms, places, term) = (new (int Channel, int Tap)[sum.Order.Length], new (int Channel, int Tap)[sum.Order.Length], new int[sum.Order.Length], 0);
+        foreach (var run in runs)
+            for (var c = 0; c < run.Channels; c++) all[term++] = (run.Channel + c, phase.Rows.Taps[run.I] * _shape.KernelSize.Width + phase.Columns.Taps[run.J]);
+        for (var k = 0; k < terms.Length; k++)
+        {
+            terms[k] = all[sum.Order[k]];
+            places[k] = terms[k].Channel * _shape.WeightStep + terms[k].Tap;
+        }
+
+        var whole = _shape.Groups == 1 || range.To - range.From == _shape.InPerGroup;
+        return new Tile(block, wide, weights, range, terms, whole && !Rowwise ? new WeightRows(places) : null, sum);
     }
 
     /// <summary>Channels [Channel, Channel + Channels) through tap (I, J).</summary>
@@ -238,5 +286,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
 
     /// <param name="Weights">Where its packed weights begin.</param>
     /// <param name="Range">The input channels that it reads.</param>
-    private sealed record Tile(int Block, int Blocks, long Weights, (int From, int To) Range, InputRun[] Runs, DenseSum Sum);
+    /// <param name="Terms">The input channel and the tap of each row of packed weights.</param>
+    /// <param name="Kernel">How they are packed; null where a tile's output channels are of several groups, or lie side by side anyway.</param>
+    private sealed record Tile(int Block, int Blocks, long Weights, (int From, int To) Range, (int Channel, int Tap)[] Terms, WeightRows? Kernel, DenseSum Sum);
 }

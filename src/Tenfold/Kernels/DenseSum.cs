@@ -262,11 +262,19 @@ internal sealed unsafe class DenseSum
         if (!Pairs) return;
         float* rows = Rows(packed), factor = packed + (Head - 1) * Width;
         var count = Order.Length;
-        var squares = Vector512<float>.Zero;
-        for (var k = 0; k < count; k++)
+        var (squares, others) = (Vector512<float>.Zero, Vector512<float>.Zero);
+        for (var k = 0; k + 1 < count; k += 2)
         {
-            var w = Vector512.Load(rows + k * Width);
-            squares += w * w;
+            var (w, other) = (Vector512.Load(rows + k * Width), Vector512.Load(rows + (k + 1) * Width));
+            squares = Vector512.FusedMultiplyAdd(w, w, squares);
+            others = Vector512.FusedMultiplyAdd(other, other, others);
+        }
+
+        squares += others;
+        if (count % 2 != 0)
+        {
+            var last = Vector512.Load(rows + (count - 1) * Width);
+            squares = Vector512.FusedMultiplyAdd(last, last, squares);
         }
 
         for (var v = 0; v < Width; v++)
@@ -278,20 +286,18 @@ internal sealed unsafe class DenseSum
 
         var factors = Vector512.Load(factor);
         var scale = Vector512.ConditionalSelect(Vector512.Equals(factors, default), Vector512<float>.One, Vector512<float>.One / factors);
-        for (var k = 0; k < count; k++) (Vector512.Load(rows + k * Width) * scale).Store(rows + k * Width);
         var (allLow, allHigh) = (Vector512<double>.Zero, Vector512<double>.Zero);
         for (var section = 0; section < _sections; section++)
         {
             var (low, high) = (Vector512<double>.Zero, Vector512<double>.Zero);
             for (var k = _tripleRow[section]; k < _tripleRow[section + 1]; k += 3)
             {
-                var (b, a) = (Vector512.Load(rows + k * Width), Vector512.Load(rows + (k + 1) * Width));
-                if ((k / 3 & 1) != 0)
-                {
-                    a = -a; // as the micro-kernel wants it
-                    a.Store(rows + (k + 1) * Width);
-                }
-
+                var row = rows + k * Width;
+                var (b, a) = (Vector512.Load(row) * scale, Vector512.Load(row + Width) * scale);
+                if ((k / 3 & 1) != 0) a = -a; // as the micro-kernel wants it
+                b.Store(row);
+                a.Store(row + Width);
+                (Vector512.Load(row + 2 * Width) * scale).Store(row + 2 * Width);
                 var ((a0, a1), (b0, b1)) = (Vector512.Widen(a), Vector512.Widen(b));
                 low -= a0 * b0;
                 high -= a1 * b1;
@@ -302,6 +308,7 @@ internal sealed unsafe class DenseSum
             allHigh += high;
         }
 
+        for (var k = _tripleRow[_sections]; k < count; k++) (Vector512.Load(rows + k * Width) * scale).Store(rows + k * Width);
         Vector512.Narrow(allLow, allHigh).Store(packed + _sections * Width);
     }
 
@@ -408,6 +415,26 @@ internal sealed unsafe class DenseSum
         if (mean is not (> 1e-24f and < 1e24f)) return null;
         var exponent = (int)MathF.Round(0.5f * MathF.Log2(mean));
         return Math.Abs(exponent) <= Near ? 0 : exponent;
+    }
+
+    /// <summary>The mean square of a map's numbers, from a thousand of its vectors at most.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static double MeanSquare(float* x, int planes, int blocks, int channels, int pixels)
+    {
+        const int Vectors = 512;
+        var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
+        var (all, last) = ((long)planes * pixels, Vector512.Load(masks + (channels - (blocks - 1) * Width) * Width).AsSingle());
+        var step = all / Vectors | 1;
+        var (squares, count) = (Vector512<float>.Zero, 0L);
+        for (long at = 0; at < all; at += step)
+        {
+            var partial = at / pixels % blocks == blocks - 1; // lanes behind the last channel hold anything
+            var v = partial ? Vector512.Load(x + at * Width) & last : Vector512.Load(x + at * Width);
+            squares = Vector512.FusedMultiplyAdd(v, v, squares);
+            count += partial ? channels - (blocks - 1) * Width : Width;
+        }
+
+        return (double)Vector512.Sum(squares) / count;
     }
 
     /// <summary>The packed weights of a tile for a map whose numbers are 2^exponent times as large as expected.</summary>

@@ -69,7 +69,7 @@ internal static unsafe class Repack
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose(ref Vector128<float> a, ref Vector128<float> b, ref Vector128<float> c, ref Vector128<float> d)
+    public static void Transpose(ref Vector128<float> a, ref Vector128<float> b, ref Vector128<float> c, ref Vector128<float> d)
     {
         var (ac, bd, ac2, bd2) = (Low(a, c), Low(b, d), High(a, c), High(b, d)); // a0 c0 a1 c1, b0 d0 b1 d1, a2 c2 a3 c3, b2 d2 b3 d3
         (a, b, c, d) = (Low(ac, bd), High(ac, bd), Low(ac2, bd2), High(ac2, bd2));

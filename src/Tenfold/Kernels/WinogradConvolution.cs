@@ -16,25 +16,37 @@ namespace Tenfold.Kernels;
 /// </remarks>
 internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 {
+    private const int Together = 4; // channels whose weights are packed together: side by side in a kernel that is not turned around
     private const int CacheFloats = 132 * 1024; // of V: half of the second-level cache
 
     private readonly DenseShape _shape;
     private readonly int _m, _size, _area, _group, _groups, _shares;
     private readonly WinogradTiles _tiles;
     private readonly Outputs[] _outputs;
-    private readonly double[,] _kernel;
+    private readonly double[] _kernel; // [m + 2][3]
     private readonly nint _vStep, _mStep;
-    private readonly bool _together; // products in pairs
+    private readonly WeightRows[] _taps; // of 1 to Together channels
     private readonly float[] _magnitudes; // of V's numbers, for numbers of root mean square 1
 
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
     public WinogradConvolution(DenseShape shape, int m, bool pairs = false)
     {
-        _together = pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup);
+        Pairs = pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup);
         var rows = Winograd.Magnitudes(m);
         _magnitudes = new float[rows.Length * rows.Length];
         for (var i = 0; i < _magnitudes.Length; i++) _magnitudes[i] = (float)(rows[i / rows.Length] * rows[i % rows.Length]);
-        (_shape, _m, _size, _area, _kernel) = (shape, m, m + 2, (m + 2) * (m + 2), Winograd.Kernel(m));
+        (_shape, _m, _size, _area) = (shape, m, m + 2, (m + 2) * (m + 2));
+        _kernel = GC.AllocateUninitializedArray<double>(_size * 3, pinned: true);
+        var transform = Winograd.Kernel(m);
+        for (var i = 0; i < _kernel.Length; i++) _kernel[i] = transform[i / 3, i % 3];
+        _taps = new WeightRows[Together];
+        for (var channels = 1; channels <= Together; channels++)
+        {
+            var taps = new int[channels * 9];
+            for (var row = 0; row < taps.Length; row++) taps[row] = row / 9 * shape.WeightStep + (shape.Transposed ? 8 - row % 9 : row % 9);
+            _taps[channels - 1] = new WeightRows(taps);
+        }
+
         _tiles = new WinogradTiles(shape, m);
         var tiles = _tiles.Count;
         var most = Math.Clamp(CacheFloats / (_area * shape.InBlocks * Dense.Block) / 14 * 14, 16, 56);
@@ -47,7 +59,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         _mStep = (Dense.MaxBlocks * _group | 1) * Dense.Block;
 
         var outputs = new List<Outputs>();
-        foreach (var (block, blocks) in shape.OutTiles(_together))
+        foreach (var (block, blocks) in shape.OutTiles(Pairs))
         {
             var (from, to) = shape.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
             var sum = outputs.Count > 0 && outputs[^1] is var last && (last.From, last.To) == (from, to) ? last.Sum : Sum(from, to);
@@ -60,9 +72,11 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         foreach (var one in _outputs) longest = Math.Max(longest, one.Sum.PackedSize(Dense.Block));
         _shares = _groups >= 4 ? 1 : Math.Min(_outputs.Length, (4 + _groups - 1) / _groups);
         Items = _groups * _shares;
-        PackItems = _outputs.Length * (_together ? 1 : shape.InBlocks);
-        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (_together ? DenseSum.ProductsSize(_area * _group) + longest : 0);
+        PackItems = _outputs.Length * (Pairs ? 1 : shape.InBlocks);
+        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (Pairs ? DenseSum.ProductsSize(_area * _group) + longest : 0);
     }
+
+    public override bool Pairs { get; }
 
     public override bool Activates => true;
 
@@ -74,9 +88,9 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     public override int PackItems { get; }
 
-    public override string Name => $"Winograd F({_m}x{_m}){(_shape.Dilation.Area > 1 ? ", polyphase" : "")}{(_together ? ", in pairs" : "")}";
+    public override string Name => $"Winograd F({_m}x{_m}){(_shape.Dilation.Area > 1 ? ", polyphase" : "")}{(Pairs ? ", in pairs" : "")}";
 
-    public override string Packing => $"F{_m} {_shape.In} {_shape.Out} {_shape.Groups} {_shape.Transposed}{(_together ? $" pairs {Magnitude}" : "")}";
+    public override string Packing => $"F{_m} {_shape.In} {_shape.Out} {_shape.Groups} {_shape.Transposed}{(Pairs ? $" pairs {Magnitude}" : "")}";
 
     public int Tiles => _tiles.Count;
 
@@ -91,7 +105,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
-        if (!_together)
+        if (!Pairs)
         {
             Pack(_outputs[item / _shape.InBlocks], item % _shape.InBlocks, kernel, scale, packed);
             return;
@@ -109,50 +123,92 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         var width = outputs.Blocks * Dense.Block;
         var (from, to) = (Math.Max(outputs.From, inBlock * Dense.Block), Math.Min(outputs.To, (inBlock + 1) * Dense.Block));
         if (from >= to) return;
-        var rank = outputs.Sum.Rank;
-        const int together = 4; // channels: what they become is written in runs of as many rows of weights
-        double* taps = stackalloc double[9 * width], half = stackalloc double[together * 3 * _size * width], factor = stackalloc double[width];
+        float* taps = stackalloc float[Together * 9 * width], factor = stackalloc float[width];
+        var half = stackalloc double[3 * _size * width];
         long* begin = stackalloc long[width];
         for (var v = 0; v < width; v++)
         {
             var o = outputs.Block * Dense.Block + v;
-            factor[v] = o >= _shape.Out ? 0.0 : scale == null ? 1.0 : scale[o];
+            factor[v] = o >= _shape.Out ? 0 : scale == null ? 1 : scale[o];
             begin[v] = o >= _shape.Out ? begin[0] : _shape.Weight(o, from);
         }
 
-        var (step, turned) = (_shape.WeightStep, _shape.Transposed);
-        for (var first = from; first < to; first += together)
+        var u = outputs.Sum.Rows(packed + outputs.Weights);
+        var (step, count) = ((nint)outputs.Sum.PackedSize(width), (long)_shape.Out * _shape.InPerGroup * 9);
+        var g = (double*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_kernel)); // pinned
+        for (var first = from; first < to; first += Together)
         {
-            // half[channel][i][column] = G k, then U = half G'
-            var channels = Math.Min(together, to - first);
+            var channels = Math.Min(Together, to - first);
+            var at = (long)(first - from) * _shape.WeightStep;
+            _taps[channels - 1].Pack(kernel + at, count - at, begin, factor, width, taps);
             for (var c = 0; c < channels; c++)
             {
-                var source = kernel + (long)(first - from + c) * step;
-                for (var v = 0; v < width; v++)
-                    for (var tap = 0; tap < 9; tap++) taps[tap * width + v] = source[begin[v] + (turned ? 8 - tap : tap)] * factor[v];
-                for (var i = 0; i < _size; i++)
-                    for (var column = 0; column < 3; column++)
-                        Combine(i, taps + column * width, 3 * width, half + ((c * _size + i) * 3 + column) * width, width);
+                // half[i][column] = G k, then U = half G'
+                for (var column = 0; column < 3; column++) Columns(taps + (c * 9 + column) * width, g, _size, width, half + column * width);
+                for (var i = 0; i < _size; i++) Rows(half + i * 3 * width, g, _size, width, u + i * _size * step + outputs.Sum.Rank[first - outputs.From + c] * width, step);
+            }
+        }
+    }
+
+    // Points but 0 and infinity come as x and -x, which share their even and odd powers.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Columns(float* taps, double* g, int size, int width, double* half)
+    {
+        for (var v = 0; v < width; v += Vector<float>.Count)
+        {
+            var ((l0, h0), (l1, h1), (l2, h2)) = (Widen(taps + v), Widen(taps + 3 * width + v), Widen(taps + 6 * width + v));
+            var next = Vector<double>.Count;
+            var to = half + v;
+            var g0 = g[0];
+            (l0 * g0).Store(to);
+            (h0 * g0).Store(to + next);
+            for (var i = 1; i < size - 1; i += 2)
+            {
+                g0 = g[i * 3];
+                var (g1, g2) = (g[i * 3 + 1], g[i * 3 + 2]);
+                var (evenLow, oddLow, evenHigh, oddHigh) = (l0 * g0 + l2 * g2, l1 * g1, h0 * g0 + h2 * g2, h1 * g1);
+                to += 3 * width;
+                (evenLow + oddLow).Store(to);
+                (evenHigh + oddHigh).Store(to + next);
+                to += 3 * width;
+                (evenLow - oddLow).Store(to);
+                (evenHigh - oddHigh).Store(to + next);
             }
 
-            var u = outputs.Sum.Rows(packed + outputs.Weights);
-            for (var i = 0; i < _size; i++)
-                for (var j = 0; j < _size; j++, u += outputs.Sum.PackedSize(width))
-                {
-                    var (g0, g1, g2) = (_kernel[j, 0], _kernel[j, 1], _kernel[j, 2]);
-                    for (var c = 0; c < channels; c++)
-                    {
-                        var h = half + (c * _size + i) * 3 * width;
-                        var row = u + (long)rank[first - outputs.From + c] * width;
-                        for (var v = 0; v < width; v += Vector<float>.Count)
-                        {
-                            var low = Vector.Load(h + v) * g0 + Vector.Load(h + width + v) * g1 + Vector.Load(h + 2 * width + v) * g2;
-                            var next = v + Vector<double>.Count;
-                            var high = Vector.Load(h + next) * g0 + Vector.Load(h + width + next) * g1 + Vector.Load(h + 2 * width + next) * g2;
-                            Vector.Narrow(low, high).Store(row + v);
-                        }
-                    }
-                }
+            to += 3 * width;
+            l2.Store(to);
+            h2.Store(to + next);
+        }
+
+        static (Vector<double> Low, Vector<double> High) Widen(float* at)
+        {
+            Vector.Widen(Vector.Load(at), out var low, out var high);
+            return (low, high);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows(double* half, double* g, int size, int width, float* u, nint step)
+    {
+        for (var v = 0; v < width; v += Vector<float>.Count)
+        {
+            double* low = half + v, high = low + Vector<double>.Count;
+            var (l0, l1, l2, h0, h1, h2) = (Vector.Load(low), Vector.Load(low + width), Vector.Load(low + 2 * width), Vector.Load(high), Vector.Load(high + width), Vector.Load(high + 2 * width));
+            var to = u + v;
+            var g0 = g[0];
+            Vector.Narrow(l0 * g0, h0 * g0).Store(to);
+            for (var j = 1; j < size - 1; j += 2)
+            {
+                g0 = g[j * 3];
+                var (g1, g2) = (g[j * 3 + 1], g[j * 3 + 2]);
+                var (evenLow, oddLow, evenHigh, oddHigh) = (l0 * g0 + l2 * g2, l1 * g1, h0 * g0 + h2 * g2, h1 * g1);
+                to += step;
+                Vector.Narrow(evenLow + oddLow, evenHigh + oddHigh).Store(to);
+                to += step;
+                Vector.Narrow(evenLow - oddLow, evenHigh - oddHigh).Store(to);
+            }
+
+            Vector.Narrow(l2, h2).Store(to + step);
         }
     }
 
@@ -160,8 +216,8 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     {
         foreach (var outputs in _outputs)
         {
-            Dense.Warm(_group, outputs.Blocks, _together);
-            Dense.Warm(_tiles.Count - (_groups - 1) * _group, outputs.Blocks, _together);
+            Dense.Warm(_group, outputs.Blocks, Pairs);
+            Dense.Warm(_tiles.Count - (_groups - 1) * _group, outputs.Blocks, Pairs);
         }
 
         float* nothing = stackalloc float[4 * _area * Dense.Block];
@@ -190,7 +246,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         for (var p = begin; p < end; p++)
         {
             var outputs = _outputs[p];
-            if (_together && outputs.Sum != sum)
+            if (Pairs && outputs.Sum != sum)
             {
                 for (var i = 0; i < _area; i++)
                 {
@@ -286,20 +342,11 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         }
     }
 
-    // to = row i of G times three rows
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Combine(int i, double* rows, int step, double* to, int width)
-    {
-        var (g0, g1, g2) = (_kernel[i, 0], _kernel[i, 1], _kernel[i, 2]);
-        for (var v = 0; v < width; v += Vector<double>.Count)
-            (Vector.Load(rows + v) * g0 + Vector.Load(rows + step + v) * g1 + Vector.Load(rows + 2 * step + v) * g2).Store(to + v);
-    }
-
     private DenseSum Sum(int from, int to)
     {
         var runs = new DenseBlock[(to - from + Dense.Block - 1) / Dense.Block];
         for (var i = 0; i < runs.Length; i++) runs[i] = new DenseBlock { Offset = (from / Dense.Block + i) * _group * Dense.Block, Channels = Math.Min(Dense.Block, to - from - i * Dense.Block) };
-        return new DenseSum(runs, sections: 1, _together);
+        return new DenseSum(runs, sections: 1, Pairs);
     }
 
     /// <summary>One or two blocks of output channels, and the input channels that they read.</summary>

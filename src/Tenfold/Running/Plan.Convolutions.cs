@@ -35,9 +35,10 @@ internal sealed unsafe partial class Plan
         convolution.Magnitude = Expected(Magnitude(node.Inputs[0]));
         Warming.Add(convolution.Warm);
 
+        var x = Get(node.Inputs[0], convolution.ReadsPlain ? Layout.Plain : LayoutOf(node));
+        if (convolution is { Pairs: true, ReadsPlain: false } && !_constants.Contains(node.Inputs[1])) Measured(name, node.Inputs[0], x, convolution);
         var packed = Packed(name, node.Inputs[1], convolution);
         var bias = Bias(node.Op, node.Inputs, shape.Out);
-        var x = Get(node.Inputs[0], convolution.ReadsPlain ? Layout.Plain : LayoutOf(node));
         var y = New(node, LayoutOf(node));
         Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
         if (convolution is LaneConvolution { Sums: > 0 } lanes && _users[node].Any(user => user.Op is AdaptiveAvgPool && IsVector(user)))

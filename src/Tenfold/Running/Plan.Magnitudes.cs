@@ -1,3 +1,5 @@
+using Tenfold.Kernels;
+
 namespace Tenfold;
 
 // How large a value's numbers may be expected to be. Products in pairs keep all their digits where the weights are scaled to the map's numbers, which is done once where
@@ -10,6 +12,13 @@ internal sealed unsafe partial class Plan
 
     /// <summary>A power of two near the root mean square that a map's numbers are expected to have.</summary>
     private float Expected(double magnitude) => magnitude is > 1e-12 and < 1e12 ? MathF.ScaleB(1, (int)Math.Round(Math.Log2(magnitude))) : 1;
+
+    // Where weights are packed at every run, gradients above all have whatever size they come to: it is measured before.
+    private void Measured(string name, Node node, Slot x, PackedKernel kernel)
+    {
+        var (planes, blocks, channels, pixels) = (Planes(node), Blocks(node), node.Channels, Pixels(node));
+        Add(name, "how large the numbers are", 1, [x], [], (_, _) => kernel.Magnitude = Expected(Math.Sqrt(DenseSum.MeanSquare(x.P, planes, blocks, channels, pixels))));
+    }
 
     private double Magnitude(Node node)
     {

@@ -113,10 +113,16 @@ internal sealed partial class Plan
     public void Run(Span<long> times) => _team.Run(_steps, _scratch, times);
 
     /// <summary>The median time of each step over some runs.</summary>
-    public IReadOnlyList<(Step Step, double Seconds)> Profile(int runs)
+    /// <param name="before">Called before each run: to write the inputs.</param>
+    public IReadOnlyList<(Step Step, double Seconds)> Profile(int runs, Action? before = null)
     {
         var times = new long[runs][];
-        for (var run = 0; run < runs; run++) Run(times[run] = new long[_steps.Count]);
+        for (var run = 0; run < runs; run++)
+        {
+            before?.Invoke();
+            Run(times[run] = new long[_steps.Count]);
+        }
+
         return [.. _steps.Select((step, i) => (step, times.Select(of => of[i]).Order().ElementAt(runs / 2) / (double)Stopwatch.Frequency))];
     }
 
