@@ -18,11 +18,11 @@ public sealed class PairedKernels : IIncrementalGenerator
     private static string Class()
     {
         var code = KernelClass.Begin("Paired512", "Dense convolution with products in pairs on Vector512: tiles of up to 28 pixels of one block of output channels.");
-        foreach (var apart in new[] { false, true })
+        foreach (var (planes, apart) in new[] { (false, false), (false, true), (true, false), (true, true) })
         {
-            var name = apart ? "Apart" : "Tile";
-            for (var pixels = 1; pixels <= MostPixels; pixels++) Tile(code, name, pixels, apart);
-            code.AppendLine($"    /// <summary>By the number of pixels, less 1{(apart ? "; of the same weights, but each product by itself" : "")}.</summary>");
+            var name = (planes ? "Panel" : "") + (apart ? "Apart" : planes ? "" : "Tile");
+            for (var pixels = 1; pixels <= MostPixels; pixels++) Tile(code, name, pixels, apart, planes);
+            code.AppendLine($"    /// <summary>By the number of pixels, less 1{(apart ? "; of the same weights, but each product by itself" : "")}{(planes ? "; what are pixels there are output channels, each with a factor and a bias, and lanes are neighbouring pixels" : "")}.</summary>");
             code.AppendLine($"    public static readonly delegate*<in DenseTile, void>[] {name}s = [{string.Join(", ", Enumerable.Range(1, MostPixels).Select(p => $"&{name}{p}"))}];");
         }
 
@@ -30,7 +30,7 @@ public sealed class PairedKernels : IIncrementalGenerator
         return code.ToString();
     }
 
-    private static void Tile(StringBuilder code, string name, int pixels, bool apart)
+    private static void Tile(StringBuilder code, string name, int pixels, bool apart, bool planes)
     {
         void Each(System.Func<int, string> line)
         {
@@ -62,8 +62,8 @@ public sealed class PairedKernels : IIncrementalGenerator
             Each(p => $"        var a{p} = Vector512.Create(products[{p}]) + start;");
         }
 
-        code.AppendLine("        var ahead = (nint)t.Ahead;");
-        code.AppendLine("        nint pixel = 0;");
+        if (!planes) code.AppendLine("        var ahead = (nint)t.Ahead;");
+        if (!planes) code.AppendLine("        nint pixel = 0;");
         code.AppendLine("        var triple = t.Triples;");
         code.AppendLine("        for (var last = triple + t.TripleCount; triple < last; triple++)");
         code.AppendLine("        {");
@@ -94,20 +94,7 @@ public sealed class PairedKernels : IIncrementalGenerator
             code.AppendLine("            }");
         }
 
-        code.AppendLine("            if (System.Runtime.Intrinsics.X86.Sse.IsSupported)");
-        code.AppendLine("            {");
-        for (var line = 0; line < 6; line++) code.AppendLine($"                System.Runtime.Intrinsics.X86.Sse.Prefetch1(w + ahead + {16 * line});");
-
-        // A pixel's 16 channels are a line of the cache, which eight triples read; meanwhile those of the next eight come to the first-level cache, those of four pixels at a time.
-        code.AppendLine("                var soon = x + pixel;");
-        foreach (var place in new[] { "A", "B", "C" })
-        {
-            code.AppendLine($"                var next{place} = soon + triple[8].{place};");
-            for (var p = 0; p < Math.Min(4, pixels); p++) code.AppendLine($"                System.Runtime.Intrinsics.X86.Sse.Prefetch0(next{place} + {16 * p});");
-        }
-
-        code.AppendLine("                pixel = (pixel + 64) & 511;");
-        code.AppendLine("            }");
+        if (!planes) Fetch(code, pixels); // a panel has just been written
         code.AppendLine("            w += 96;");
         code.AppendLine("        }");
         code.AppendLine("        w = t.W;");
@@ -125,9 +112,9 @@ public sealed class PairedKernels : IIncrementalGenerator
         code.AppendLine("            }");
         code.AppendLine("            while (--n != 0);");
         code.AppendLine("        }");
-        code.AppendLine("        var factor = Vector512.Load(t.Factor);");
-        code.AppendLine("        var bias = Vector512.Load(t.Bias);");
-        Each(p => $"        a{p} = Vector512.FusedMultiplyAdd(a{p}, factor, bias);");
+        code.AppendLine($"        var factor = {(planes ? "t.Factor" : "Vector512.Load(t.Factor)")};");
+        code.AppendLine($"        var bias = {(planes ? "t.Bias" : "Vector512.Load(t.Bias)")};");
+        Each(p => planes ? $"        a{p} = Vector512.FusedMultiplyAdd(a{p}, Vector512.Create(factor[{p}]), Vector512.Create(bias[{p}]));" : $"        a{p} = Vector512.FusedMultiplyAdd(a{p}, factor, bias);");
         code.AppendLine("        var add = t.Add;");
         code.AppendLine("        if (add != null)");
         code.AppendLine("        {");
@@ -144,5 +131,24 @@ public sealed class PairedKernels : IIncrementalGenerator
         Stores("t.High == float.PositiveInfinity", p => $"Vector512.MaxNative(low, a{p})");
         Stores("", p => $"Vector512.MinNative(high, Vector512.MaxNative(low, a{p}))");
         code.AppendLine("    }");
+    }
+
+    // What comes next: weights to the second-level cache, pixels to the first.
+    private static void Fetch(StringBuilder code, int pixels)
+    {
+        code.AppendLine("            if (System.Runtime.Intrinsics.X86.Sse.IsSupported)");
+        code.AppendLine("            {");
+        for (var line = 0; line < 6; line++) code.AppendLine($"                System.Runtime.Intrinsics.X86.Sse.Prefetch1(w + ahead + {16 * line});");
+
+        // A pixel's 16 channels are a line of the cache, which eight triples read; meanwhile those of the next eight come to the first-level cache, those of four pixels at a time.
+        code.AppendLine("                var soon = x + pixel;");
+        foreach (var place in new[] { "A", "B", "C" })
+        {
+            code.AppendLine($"                var next{place} = soon + triple[8].{place};");
+            for (var p = 0; p < System.Math.Min(4, pixels); p++) code.AppendLine($"                System.Runtime.Intrinsics.X86.Sse.Prefetch0(next{place} + {16 * p});");
+        }
+
+        code.AppendLine("                pixel = (pixel + 64) & 511;");
+        code.AppendLine("            }");
     }
 }

@@ -39,8 +39,13 @@ internal static class ConvolutionChoice
         double Packing(int numbers) => constant ? 0 : PerPacked * numbers * shape.InPerGroup * shape.OutBlocks * Dense.Block;
     }
 
-    /// <summary>The kernel between maps in plain order, for what <see cref="PlaneConvolution.Takes"/>.</summary>
-    public static ConvolutionKernel OfPlanes(DenseShape shape, bool exact) => !exact && PlaneWinogradConvolution.Takes(shape) ? new PlaneWinogradConvolution(shape) : new PlaneConvolution(shape);
+    /// <summary>The kernel between maps in plain order; null where none is faster than two changes of layout.</summary>
+    public static ConvolutionKernel? OfPlanes(DenseShape shape, bool exact) =>
+        !exact && PlaneWinogradConvolution.Takes(shape) ? new PlaneWinogradConvolution(shape)
+        : PlaneConvolution.Takes(shape) ? new PlaneConvolution(shape)
+        : PanelConvolution.Takes(shape) ? new PanelConvolution(shape, pairs: !exact)
+        : RepackedConvolution.Takes(shape) ? new RepackedConvolution(shape)
+        : null;
 
     /// <summary>The kernel for the gradient of the weights, by the same rule.</summary>
     /// <param name="shape">Of the forward convolution.</param>

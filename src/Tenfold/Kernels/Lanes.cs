@@ -181,6 +181,19 @@ internal static unsafe class Lanes
             }
     }
 
+    /// <summary>y = within bounds of (x factor + add) for n numbers of a plane.</summary>
+    /// <param name="add">Null for nothing.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale(float* x, float factor, float* add, float low, float high, float* y, int n)
+    {
+        var (f, least, most) = (new Vector<float>(factor), new Vector<float>(low), new Vector<float>(high));
+        var i = 0;
+        for (; i + Step <= n; i += Step) Vector.MinNative(most, Vector.MaxNative(least, Of(Vector.Load(x + i), add == null ? default : Vector.Load(add + i)))).Store(y + i);
+        for (; i < n; i++) y[i] = Vector.MinNative(most, Vector.MaxNative(least, Of(new Vector<float>(x[i]), new Vector<float>(add == null ? 0 : add[i]))))[0];
+
+        Vector<float> Of(Vector<float> value, Vector<float> other) => add == null ? value * f : Vector.FusedMultiplyAdd(value, f, other);
+    }
+
     /// <summary>y = x factor + dy slope + offset, each a number per lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Blend(float* x, float* dy, in LaneMask mask, float* factor, float* slope, float* offset, float* y, int pixels)

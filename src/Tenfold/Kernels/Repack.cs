@@ -17,19 +17,24 @@ namespace Tenfold.Kernels;
 internal static unsafe class Repack
 {
     /// <summary>One block of channels of one sample, from planes to lanes; lanes behind the last channel become 0.</summary>
+    public static void ToBlock(float* planes, int channels, int pixels, float* block) => ToBlock(planes, channels, pixels, block, pixels);
+
+    /// <param name="plane">Floats from one plane to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void ToBlock(float* planes, int channels, int pixels, float* block)
+    public static void ToBlock(float* planes, int channels, int pixels, float* block, long plane)
     {
         var real = Math.Min(channels, Dense.Block);
         var p = 0;
         for (; p + 4 <= pixels; p += 4)
-            for (var c = 0; c < Dense.Block; c += 4)
+        {
+            var c = 0;
+            for (; Avx.IsSupported && c + 8 <= real; c += 8) // the upper halves are of four channels more
             {
-                var from = planes + (long)c * pixels + p;
-                var a = c < real ? Vector128.Load(from) : default;
-                var b = c + 1 < real ? Vector128.Load(from + pixels) : default;
-                var d = c + 2 < real ? Vector128.Load(from + 2L * pixels) : default;
-                var e = c + 3 < real ? Vector128.Load(from + 3L * pixels) : default;
+                var from = planes + c * plane + p;
+                var a = Vector256.Create(Vector128.Load(from), Vector128.Load(from + 4 * plane));
+                var b = Vector256.Create(Vector128.Load(from + plane), Vector128.Load(from + 5 * plane));
+                var d = Vector256.Create(Vector128.Load(from + 2 * plane), Vector128.Load(from + 6 * plane));
+                var e = Vector256.Create(Vector128.Load(from + 3 * plane), Vector128.Load(from + 7 * plane));
                 Transpose(ref a, ref b, ref d, ref e);
                 var to = block + (long)p * 16 + c;
                 a.Store(to);
@@ -38,8 +43,24 @@ internal static unsafe class Repack
                 e.Store(to + 48);
             }
 
+            for (; c < Dense.Block; c += 4)
+            {
+                var from = planes + c * plane + p;
+                var a = c < real ? Vector128.Load(from) : default;
+                var b = c + 1 < real ? Vector128.Load(from + plane) : default;
+                var d = c + 2 < real ? Vector128.Load(from + 2 * plane) : default;
+                var e = c + 3 < real ? Vector128.Load(from + 3 * plane) : default;
+                Transpose(ref a, ref b, ref d, ref e);
+                var to = block + (long)p * 16 + c;
+                a.Store(to);
+                b.Store(to + 16);
+                d.Store(to + 32);
+                e.Store(to + 48);
+            }
+        }
+
         for (; p < pixels; p++)
-            for (var c = 0; c < Dense.Block; c++) block[(long)p * 16 + c] = c < real ? planes[(long)c * pixels + p] : 0;
+            for (var c = 0; c < Dense.Block; c++) block[(long)p * 16 + c] = c < real ? planes[c * plane + p] : 0;
     }
 
     /// <summary>One block of channels of one sample, from lanes to planes.</summary>
@@ -51,6 +72,22 @@ internal static unsafe class Repack
     {
         var real = Math.Min(channels, Dense.Block);
         var p = 0;
+        for (; Avx.IsSupported && p + 8 <= pixels; p += 8) // the upper halves are of four pixels more
+            for (var c = 0; c < real; c += 4)
+            {
+                var from = block + (long)p * 16 + c;
+                var a = Vector256.Create(Vector128.Load(from), Vector128.Load(from + 64));
+                var b = Vector256.Create(Vector128.Load(from + 16), Vector128.Load(from + 80));
+                var d = Vector256.Create(Vector128.Load(from + 32), Vector128.Load(from + 96));
+                var e = Vector256.Create(Vector128.Load(from + 48), Vector128.Load(from + 112));
+                Transpose(ref a, ref b, ref d, ref e);
+                var to = planes + c * plane + p;
+                a.Store(to);
+                if (c + 1 < real) b.Store(to + plane);
+                if (c + 2 < real) d.Store(to + 2 * plane);
+                if (c + 3 < real) e.Store(to + 3 * plane);
+            }
+
         for (; p + 4 <= pixels; p += 4)
             for (var c = 0; c < real; c += 4)
             {
@@ -66,6 +103,14 @@ internal static unsafe class Repack
 
         for (; p < pixels; p++)
             for (var c = 0; c < real; c++) planes[c * plane + p] = block[(long)p * 16 + c];
+    }
+
+    // In each half by itself.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose(ref Vector256<float> a, ref Vector256<float> b, ref Vector256<float> c, ref Vector256<float> d)
+    {
+        var (ac, bd, ac2, bd2) = (Avx.UnpackLow(a, c), Avx.UnpackLow(b, d), Avx.UnpackHigh(a, c), Avx.UnpackHigh(b, d));
+        (a, b, c, d) = (Avx.UnpackLow(ac, bd), Avx.UnpackHigh(ac, bd), Avx.UnpackLow(ac2, bd2), Avx.UnpackHigh(ac2, bd2));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

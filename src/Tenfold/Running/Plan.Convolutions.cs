@@ -31,7 +31,7 @@ internal sealed unsafe partial class Plan
     {
         var (op, then) = Split(node);
         var (shape, name) = (DenseShapes.Of(op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape), Graph.NameOf(node));
-        var (convolution, reason) = _plain.Contains(node) ? (ConvolutionChoice.OfPlanes(shape, _options.Exact), "") : ConvolutionChoice.Of(shape, _options.Exact, Forced(name), _constants.Contains(node.Inputs[1]));
+        var (convolution, reason) = _plain.Contains(node) ? (ConvolutionChoice.OfPlanes(shape, _options.Exact)!, "") : ConvolutionChoice.Of(shape, _options.Exact, Forced(name), _constants.Contains(node.Inputs[1]));
         convolution.Magnitude = Expected(Magnitude(node.Inputs[0]));
         Warming.Add(convolution.Warm);
 
@@ -64,7 +64,7 @@ internal sealed unsafe partial class Plan
     private void Separable(Node node, Chained chain)
     {
         Node[] before = [.. node.Inputs.Take(chain.Arity)], after = [node.Inputs[0], .. node.Inputs.Skip(chain.Arity)]; // the second's own input is no node
-        var ((first, firstThen), (second, then)) = (Split(chain.First, before), Split(chain.Second, after));
+        var ((first, firstThen), (second, then)) = (Split(chain.First, before, Layout.Blocked), Split(chain.Second, after, Layout.Blocked));
         var between = chain.First.Infer(Array.ConvertAll(before, input => input.Shape));
         var name = Graph.NameOf(node);
         var separable = new SeparableConvolution(DenseShapes.Of(first, before[0].Shape, before[1].Shape, between), DenseShapes.Of(second, between, after[1].Shape, node.Shape), pairs: !_options.Exact);
@@ -82,20 +82,35 @@ internal sealed unsafe partial class Plan
     {
         var (pick, maps) = ((Pick)chain.First, node.Inputs.Take(chain.Arity).ToArray());
         Node[] after = [node.Inputs[0], .. node.Inputs.Skip(chain.Arity)]; // the list itself is no node
-        var (op, then) = Split(chain.Second, after);
+        var layout = LayoutOf(node);
+        var (op, then) = Split(chain.Second, after, layout);
         var name = Graph.NameOf(node);
-        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact) { Magnitude = Expected(Largest(MagnitudesOf(maps))) };
-        var (packed, bias) = (Packed(name, after[1], convolution), Bias(chain.Second, after, node.Channels));
-        Slot[] x = [.. maps.Select(map => Get(map, Layout.Blocked))];
-        var y = New(node, Layout.Blocked);
-        Slot[] reads = then.Add is null ? [.. x, packed, bias] : [.. x, packed, bias, then.Add];
-        Add(name, $"{convolution.Name}, {pick.Channels.Count} channels of {x.Length} maps by {convolution.Runs} runs, {convolution.Items} items", convolution.Items, reads, [y], (item, scratch) =>
+        if (layout == Layout.Plain)
         {
-            var from = stackalloc float*[x.Length];
-            for (var i = 0; i < x.Length; i++) from[i] = x[i].P;
-            convolution.Run(item, from, packed.P, bias.P, then.Kernel, y.P, scratch);
-        }, convolution.Scratch);
+            var panels = new PanelConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), pairs: !_options.Exact, [.. pick.Channels], [.. maps.Select(map => map.Channels)]) { Magnitude = Expected(Largest(MagnitudesOf(maps))) };
+            Warming.Add(panels.Warm);
+            Read(panels.Name, panels, [.. maps.Select(map => Get(map, layout))], panels.Run);
+            return;
+        }
+
+        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact) { Magnitude = Expected(Largest(MagnitudesOf(maps))) };
+        Read($"{convolution.Name}, {pick.Channels.Count} channels of {maps.Length} maps by {convolution.Runs} runs", convolution, [.. maps.Select(map => Get(map, layout))], convolution.Run);
+
+        void Read(string how, PackedKernel kernel, Slot[] x, OfMaps run)
+        {
+            var (packed, bias) = (Packed(name, after[1], kernel), Bias(chain.Second, after, node.Channels));
+            var y = New(node, layout);
+            Slot[] reads = then.Add is null ? [.. x, packed, bias] : [.. x, packed, bias, then.Add];
+            Add(name, $"{how}, {kernel.Items} items", kernel.Items, reads, [y], (item, scratch) =>
+            {
+                var from = stackalloc float*[x.Length];
+                for (var i = 0; i < x.Length; i++) from[i] = x[i].P;
+                run(item, from, packed.P, bias.P, then.Kernel, y.P, scratch);
+            }, kernel.Scratch);
+        }
     }
+
+    private delegate void OfMaps(int item, float** x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch);
 
     // A number for each output channel; zeros where the operation has no bias.
     private Slot Bias(Op op, IReadOnlyList<Node> inputs, int channels) =>

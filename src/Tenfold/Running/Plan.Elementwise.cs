@@ -188,9 +188,22 @@ internal sealed unsafe partial class Plan
     private void Gate(Node node)
     {
         var then = Split(node).Then;
-        var (x, gate) = (Get(node.Inputs[0], Layout.Blocked), Get(node.Inputs[1], Layout.Blocked));
+        var layout = LayoutOf(node);
+        var (x, gate) = (Get(node.Inputs[0], layout), Get(node.Inputs[1], layout));
         var (add, (low, high)) = (then.Add, then.Last);
-        var y = New(node, Layout.Blocked);
+        var y = New(node, layout);
+        if (layout == Layout.Plain)
+        {
+            // From the last plane to the first, as what repeats.
+            var (planes, area) = (node.Shape.Batch * node.Channels, Pixels(node));
+            Add(Graph.NameOf(node), "each channel times its gate, and what follows", planes, add is null ? [x, gate] : [x, gate, add], [y], (item, _) =>
+            {
+                var plane = planes - 1L - item;
+                Lanes.Scale(x.P + plane * area, gate.P[plane], add is null ? null : add.P + plane * area, low, high, y.P + plane * area, area);
+            });
+            return;
+        }
+
         var (height, width, blocks, strips) = (node.Shape.Height, node.Shape.Width, Blocks(node), Strips.Of(node.Shape.Height, node.Shape.Batch, Blocks(node)));
         Add(Graph.NameOf(node), "each channel times its gate, and what follows", Planes(node) * strips.Count, add is null ? [x, gate] : [x, gate, add], [y], (item, _) =>
         {

@@ -7,26 +7,31 @@ namespace Tenfold;
 internal sealed partial class Plan
 {
     /// <summary>The nodes that are computed in plain order: they can be, the maps that they read come so, and whoever reads theirs wants it so.</summary>
-    private static HashSet<Node> InPlainOrder(Graph graph, Dictionary<Node, List<Node>> users, RunOptions options)
+    private static HashSet<Node> InPlainOrder(Graph graph, Dictionary<Node, List<Node>> users, HashSet<Node> constants, RunOptions options)
     {
         if (options.Blocks) return [];
-        HashSet<Node> plain = [.. graph.Nodes.Where(node => CanBePlain(node) && Forced(options, graph.NameOf(node)) is null)];
+        HashSet<Node> plain = [.. graph.Nodes.Where(node => CanBePlain(node, options.Exact) && Forced(options, graph.NameOf(node)) is null)];
         while (plain.RemoveWhere(node => !node.Inputs.All(Comes) || !(IsVector(node) || users[node].All(plain.Contains))) > 0) { }
         return plain;
 
-        bool Comes(Node input) => input.Op is Leaf || IsVector(input) || plain.Contains(input);
+        bool Comes(Node input) => input.Op is Leaf || constants.Contains(input) || IsVector(input) || plain.Contains(input);
     }
 
-    private static bool CanBePlain(Node node) => node.Shape.Rank == 4 && node.Inputs.Count > 0 && node.Inputs[0].Shape.Rank == 4 && node.Op switch
+    private static bool CanBePlain(Node node, bool exact) => node.Shape.Rank == 4 && node.Inputs.Count > 0 && node.Inputs[0].Shape.Rank == 4 && node.Op switch
     {
-        Convolution or Fused { First: Convolution } => node.Inputs.Count <= ((node.Op as Fused)?.Arity ?? 3)
-            && PlaneConvolution.Takes(DenseShapes.Of((node.Op as Fused)?.First ?? node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape)),
+        Convolution or Fused { First: Convolution } => ConvolutionChoice.OfPlanes(Convolved(node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape), exact) is { } kernel
+            && (kernel is PanelConvolution || node.Inputs.Count <= ((node.Op as Fused)?.Arity ?? 3)), // the others add no map
+        Chained { First: Pick } chain => PanelConvolution.Takes(Convolved(chain.Second, chain.First.Infer([node.Inputs[0].Shape]), node.Inputs[chain.Arity].Shape, node.Shape)),
+        Pick => node.Shape.Plane.Area > 1,
+        Fused { First: Multiply } => node.Inputs[0].Shape == node.Shape && IsVector(node.Inputs[1]),
         AdaptiveAvgPool => IsVector(node),
         Tenfold.Add or Multiply => node.Inputs.All(input => input.Shape == node.Shape || (IsVector(input) && input.Shape.Batch == node.Shape.Batch && input.Channels == node.Channels)),
         Relu or Relu6 or LeakyRelu or Affine or Sigmoid or Tanh or Silu or HardSigmoid or HardSwish => true,
         ReluGradient or Relu6Gradient or LeakyReluGradient or SigmoidGradient or TanhGradient or SiluGradient or HardSigmoidGradient or HardSwishGradient => true,
         _ => false,
     };
+
+    private static DenseShape Convolved(Op op, Shape x, Shape kernel, Shape y) => DenseShapes.Of((op as Fused)?.First ?? op, x, kernel, y);
 
     // One number for each channel: next to nothing to convert.
     private static bool IsVector(Node node) => node.Shape.Rank == 4 && node.Shape.Plane.Area == 1;

@@ -19,10 +19,10 @@ internal sealed unsafe partial class Plan
         if (!lowered) ByDefinition(node);
     }
 
-    private (Op First, Epilogue Then) Split(Node node) => Split(node.Op, node.Inputs);
+    private (Op First, Epilogue Then) Split(Node node) => Split(node.Op, node.Inputs, LayoutOf(node));
 
     // An operation as the one that begins it and what is done to each of its numbers afterwards.
-    private (Op First, Epilogue Then) Split(Op node, IReadOnlyList<Node> inputs)
+    private (Op First, Epilogue Then) Split(Op node, IReadOnlyList<Node> inputs, Layout layout)
     {
         if (node is not Fused fused) return (node, new Epilogue(null, s_all, s_all, null));
         var (first, last) = (s_all, s_all);
@@ -33,7 +33,7 @@ internal sealed unsafe partial class Plan
         {
             if (op is Tenfold.Add)
             {
-                add = Get(inputs[fused.Arity], Layout.Blocked);
+                add = Get(inputs[fused.Arity], layout);
                 before = false;
             }
             else if (op is not (Relu or Relu6)) activation = Activated(op) ?? throw new InvalidOperationException($"{op.Name} is no epilogue");

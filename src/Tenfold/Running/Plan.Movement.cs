@@ -59,8 +59,22 @@ internal sealed unsafe partial class Plan
     /// <param name="channels">For each channel of the node: which channel of which input, or a negative input for zeros.</param>
     private void Channels(Node node, (int Map, int Channel)[] channels)
     {
-        Slot[] x = [.. node.Inputs.Select(input => Get(input, Layout.Blocked))];
-        var y = New(node, Layout.Blocked);
+        Slot[] x = [.. node.Inputs.Select(input => Get(input, LayoutOf(node)))];
+        var y = New(node, LayoutOf(node));
+        if (y.Layout == Layout.Plain)
+        {
+            var area = Pixels(node);
+            Add(Graph.NameOf(node), "planes moved", checked(node.Shape.Batch * channels.Length), x, [y], (plane, _) =>
+            {
+                var (n, c) = Math.DivRem(plane, channels.Length);
+                var (map, channel) = channels[c];
+                var to = new Span<float>(y.P + (long)plane * area, area);
+                if (map < 0) to.Clear();
+                else new ReadOnlySpan<float>(x[map].P + ((long)n * node.Inputs[map].Channels + channel) * area, area).CopyTo(to);
+            });
+            return;
+        }
+
         var moves = channels.Chunk(16).Select(lanes => new LaneMove(lanes)).ToArray();
         var inBlocks = node.Inputs.Select(Blocks).ToArray();
         var (blocks, pixels) = (Blocks(node), Pixels(node));

@@ -31,7 +31,7 @@ internal sealed partial class Plan
         (_weights, _team, _options, _shared) = (weights, team, options ?? new RunOptions(), shared ?? new Constants());
         _users = graph.Users();
         _constants = frozen ? graph.Constants() : [];
-        _plain = InPlainOrder(graph, _users, _options);
+        _plain = InPlainOrder(graph, _users, _constants, _options);
 
         foreach (var input in graph.Inputs) Keep(New(input, Layout.Plain)).Last = -1;
         if (!frozen)

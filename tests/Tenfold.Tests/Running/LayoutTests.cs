@@ -1,3 +1,4 @@
+using Tenfold.Kernels;
 using Xunit;
 
 namespace Tenfold.Tests;
@@ -9,6 +10,8 @@ public class LayoutTests
         ("depthwise", x => x.Depthwise(3).Relu()),
         ("depthwise, stride 2", x => x.Depthwise(5, stride: 2)),
         ("two depthwise and their product", x => x.Depthwise(3).Silu() * x.Depthwise(3, dilation: 2)),
+        ("depthwise, 7x7", x => x.Depthwise(7).HardSwish()),
+        ("depthwise, 7x7, stride 2", x => x.Depthwise(7, stride: 2)),
         ("small groups", x => x.Conv(40, 3, groups: 5).HardSwish()),
         ("squeeze-and-excitation", x => x.SqueezeExcite()),
         ("means", x => x.GlobalAvgPool()),
@@ -27,6 +30,41 @@ public class LayoutTests
         Assert.DoesNotContain(plan.Steps, step => step.Kernel.StartsWith("to ", StringComparison.Ordinal) && step.Bytes > 2 * 2 * 32 * sizeof(float));
         Check.Op(build, shape, differentiable: false);
     }
+
+    private static readonly (string Name, Func<Node, Node> Build, Shape Shape)[] s_pointwise =
+    [
+        ("pointwise", x => x.Conv(29, 1).Relu(), [2, 37, 15, 17]),
+        ("few channels", x => x.Conv(13, 1, bias: false), [1, 3, 31, 33]),
+        ("groups, a skip and an activation", x => (x.Conv(60, 1, groups: 3) + x).Silu(), [2, 60, 15, 17]),
+        ("several tiles, a skip and bounds around it", x => (x.Conv(70, 1).Relu6() + x).Relu(), [1, 70, 8, 16]),
+        ("more panels than an item has", x => x.Conv(16, 1), [1, 80, 64, 47]),
+        ("shuffle unit", x => x.ShuffleUnit(240, 3), [2, 240, 15, 17]),
+        ("shuffle unit, version 2", x => x.ShuffleUnitV2(56), [1, 56, 15, 17]),
+        ("channels of two maps", x => x.Depthwise(3) is var y ? x.Slice(5, 20).Concat(y.Slice(0, 11)).Conv(24, 1) : x, [2, 30, 15, 17]),
+        ("squeeze-and-excitation and its neighbours", x => (x + x.Conv(48, 1).SqueezeExcite()).Relu(), [2, 48, 15, 17]),
+    ];
+
+    public static TheoryData<string> Pointwise => [.. s_pointwise.Select(@case => @case.Name)];
+
+    [Theory]
+    [MemberData(nameof(Pointwise))]
+    public void Pointwise_convolutions_between_plain_maps_read_planes(string name)
+    {
+        var (_, build, shape) = s_pointwise.Single(@case => @case.Name == name);
+        var graph = build(new Input(shape).Apply([], "x")).ToGraph("plain");
+        var plan = new Plan(graph, graph.Init(), Team.Of(1), frozen: true);
+        var small = 64L * shape.Batch * shape.Channels; // means and gates
+        if (Simd.Width == 512) Assert.DoesNotContain(plan.Steps, step => step.Kernel.StartsWith("to ", StringComparison.Ordinal) && step.Bytes > small);
+        Check.Op(build, shape, differentiable: false);
+    }
+
+    [Theory]
+    [InlineData(1, 61, 9, 1, 1)]
+    [InlineData(2, 3, 40, 1, 1)]
+    [InlineData(1, 67, 33, 2, 1)]
+    [InlineData(1, 90, 21, 1, 3)]
+    public void Rows_are_laid_out_strip_by_strip(int batch, int height, int width, int stride, int dilation) =>
+        Check.Op(x => x.Depthwise(7, stride: stride, dilation: dilation).Relu(), [batch, 5, height, width], differentiable: false);
 
     [Fact]
     public void Beside_a_convolution_that_mixes_channels_maps_lie_in_blocks()

@@ -12,6 +12,8 @@ public class PairsTests
         ("pointwise, odd channels", x => x.Conv(37, 1), [2, 53, 5, 9]),
         ("pointwise, three blocks", x => x.Conv(96, 1, bias: false), [1, 48, 31, 29]),
         ("pointwise, many channels", x => x.Conv(64, 1), [1, 331, 7, 7]),
+        ("pointwise, on planes", x => x.Conv(40, 1), [2, 53, 15, 17]),
+        ("pointwise, on planes, in groups, a skip and a bound", x => (x.Conv(60, 1, groups: 3) + x).Relu(), [1, 60, 33, 31]),
         ("one pixel", x => x.Conv(64, 1), [3, 64, 1, 1]),
         ("strided", x => x.Conv(48, 3, stride: 2), [2, 35, 15, 18]),
         ("strided, pointwise", x => x.Conv(48, 1, stride: 2), [1, 40, 13, 14]),

@@ -1,0 +1,266 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Tenfold.Kernels;
+
+/// <summary>Pointwise convolution, in groups or not, of maps in plain order: the micro-kernel of <see cref="DenseSum"/> with maps and weights exchanged.
+/// <code>
+/// panel:        | p0 p1 ... p15 |          a row for each input channel: 16 neighbouring pixels, copied as they lie
+/// w[o 0][c] *   | a  a  ... a   |          every accumulator is a register: up to 28 output channels
+/// w[o 1][c] *   | a  a  ... a   |
+/// </code>
+/// </summary>
+/// <remarks>No map changes its layout, and groups of any number of output channels fill all lanes. Channels may come from several maps in any order: a row is copied from wherever it lies.
+/// The panel is read once for each tile of output channels and all weights for each strip of panels, so it suits weights that stay in the second-level cache.</remarks>
+internal sealed unsafe class PanelConvolution : ConvolutionKernel
+{
+    private const int Lanes = Dense.Block;
+    private const int Most = 28; // output channels of a tile
+    private const int Head = 2 * 32; // floats before a tile's weights: a factor for each output channel, and less its products of weights
+    private const int StripFloats = 32 * 1024; // 128 KB of panels
+    private const int MostPanels = 8;
+    private const int MostWeights = 128 * 1024; // floats
+    private const int MostMap = 256 * 1024; // floats
+    private const int Near = 3; // as of DenseSum
+
+    private readonly DenseShape _shape;
+    private readonly (int Map, int Channel)[] _rows; // group by group, in the order of the panel's rows
+    private readonly int[] _channelsOf; // of each map
+    private readonly DenseTriples[] _triples;
+    private readonly DenseBlock[] _rest;
+    private readonly bool _pairs;
+    private readonly int _paired, _restAt, _most, _tiles, _block, _panels, _strips;
+    private readonly long _tileSize;
+
+    /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
+    /// <param name="channels">For each input channel of the shape: which channel of which map; null for those of one map in order.</param>
+    /// <param name="maps">The channels of each map.</param>
+    public PanelConvolution(DenseShape shape, bool pairs, (int Map, int Channel)[]? channels = null, int[]? maps = null)
+    {
+        var ins = shape.InPerGroup;
+        (_shape, _pairs, _channelsOf) = (shape, pairs && Simd.Pairs && ins >= 12, maps ?? [shape.In]);
+        _paired = _pairs ? ins / 3 & ~1 : 0;
+        _tiles = (shape.OutPerGroup + Most - 1) / Most;
+        _most = (shape.OutPerGroup + _tiles - 1) / _tiles;
+        _block = _most * Lanes; // a tile's weights: [block of 16 places][output channel][16]
+        var (triples, rest) = (new List<DenseTriples>(), new List<DenseBlock>());
+        for (var i = 0; i < _paired; i += 2)
+        {
+            var at = 3 * (i / Lanes) * _block + i % Lanes;
+            triples.Add(new DenseTriples { A = at, B = at + _block, C = at + 2 * _block, D = at + 2 * _block + 1 });
+        }
+
+        _restAt = 3 * ((_paired + Lanes - 1) / Lanes);
+        for (var k = 3 * _paired; k < ins; k += Lanes) rest.Add(new DenseBlock { Offset = (_restAt + rest.Count) * _block, Channels = Math.Min(Lanes, ins - k) });
+        (_triples, _rest) = (Pinned(triples), Pinned(rest));
+        _tileSize = Head + (_restAt + (long)rest.Count) * _block;
+
+        // Rows of the panel: of each triple the second, the first and the third channel, then the rest.
+        int[] terms = [.. Enumerable.Range(0, _paired).SelectMany(i => new[] { _paired + i, i, 2 * _paired + i }), .. Enumerable.Range(3 * _paired, ins - 3 * _paired)];
+        _rows = [.. Enumerable.Range(0, shape.Groups).SelectMany(group => terms.Select(term => channels is null ? (0, group * ins + term) : channels[group * ins + term]))];
+
+        var all = (shape.OutPlane.Area + Lanes - 1) / Lanes;
+        _panels = Math.Clamp(StripFloats / (ins * Lanes), 1, MostPanels);
+        while (_panels > 1 && shape.Batch * ((all + _panels - 1) / _panels) < 8) _panels = (_panels + 1) / 2;
+        _strips = (all + _panels - 1) / _panels;
+        Items = checked(shape.Batch * _strips);
+
+        static T[] Pinned<T>(List<T> list)
+        {
+            var array = GC.AllocateUninitializedArray<T>(list.Count, pinned: true);
+            list.CopyTo(array);
+            return array;
+        }
+    }
+
+    public override string Name => $"pointwise{(_pairs ? ", in pairs" : "")}, on planes";
+
+    public override string Packing => $"panels {_shape.In} {_shape.Out} {_shape.Groups}{(_pairs ? $" pairs {Magnitude}" : "")}";
+
+    public override bool Activates => true;
+
+    public override int Items { get; }
+
+    // Panels, what their sums begin with, factors, and a tile's results and what is added to them where pixels end within a panel.
+    public override long Scratch => (long)_panels * (_shape.InPerGroup + 1) * Lanes + 32 + 2 * Most * Lanes;
+
+    public override long PackedSize => _shape.Groups * _tiles * _tileSize;
+
+    public override int PackItems => _shape.Groups * _tiles;
+
+    /// <summary>Enough output channels for a tile, pixels that fill their panels, weights that stay in the second-level cache beside them; and, of larger maps, as many output channels as
+    /// input channels: rows of many planes are read more slowly than two changes of layout read them.</summary>
+    public static bool Takes(DenseShape shape) =>
+        Simd.Width == 512 && shape is { Pointwise: true, Transposed: false, OutPerGroup: >= 12 }
+        && (shape.OutPlane.Area + Lanes - 1) / Lanes * Lanes * 31L <= shape.OutPlane.Area * 32L
+        && (long)shape.In * shape.OutPerGroup <= MostWeights
+        && ((long)shape.In * shape.OutPlane.Area <= MostMap || shape.OutPerGroup >= shape.InPerGroup);
+
+    /// <summary>Tile <paramref name="item"/>: factors, products of weights, and weights scaled to the size of the map's numbers.</summary>
+    public override void Pack(int item, float* kernel, float* scale, float* packed)
+    {
+        var (group, tile) = Math.DivRem(item, _tiles);
+        var (first, end) = Outputs(tile);
+        var ins = _shape.InPerGroup;
+        float* factors = packed + item * _tileSize, products = factors + 32, w = factors + Head;
+        new Span<float>(factors, checked((int)_tileSize)).Clear();
+        for (var o = 0; o < end - first; o++)
+        {
+            var channel = group * _shape.OutPerGroup + first + o;
+            var from = kernel + (long)channel * ins;
+            var (by, squares) = (scale == null ? 1 : scale[channel], 0.0);
+            for (var c = 0; c < ins; c++) squares += (double)(from[c] * by) * (from[c] * by);
+            var rms = (float)Math.Sqrt(squares / ins) / Magnitude;
+            // Weights that are all zero give zero, not what rounding leaves of the products.
+            factors[o] = !_pairs ? 1 : rms is > 1e-30f and < 1e30f ? MathF.ScaleB(1, Math.ILogB(rms * 1.41421356f)) : rms == 0 ? 0 : 1;
+            if (factors[o] != 0) by /= factors[o];
+            var sum = 0.0;
+            for (var i = 0; i < _paired; i++)
+            {
+                float a = from[i] * by, b = from[_paired + i] * by;
+                sum += i % 2 == 0 ? -(double)a * b : (double)a * b;
+                var at = w + 3 * (i / Lanes) * _block + o * Lanes + i % Lanes;
+                (at[0], at[_block], at[2 * _block]) = (a, b, from[2 * _paired + i] * by);
+            }
+
+            products[o] = (float)sum;
+            for (var k = 3 * _paired; k < ins; k++) w[(_restAt + (k - 3 * _paired) / Lanes) * _block + o * Lanes + (k - 3 * _paired) % Lanes] = from[k] * by;
+        }
+    }
+
+    public override void Warm()
+    {
+        float* nothing = stackalloc float[Most * Lanes];
+        new Span<float>(nothing, Most * Lanes).Clear();
+        for (var tile = 0; tile < _tiles; tile++)
+        {
+            var outs = Outputs(tile).End - Outputs(tile).First;
+            var empty = new DenseTile { Bias = nothing, Factor = nothing, Start = nothing, Products = nothing, Y = nothing, YPixel = Lanes };
+            (_paired > 0 ? Paired512.Panels : Paired512.PanelAparts)[outs - 1](empty);
+        }
+    }
+
+    public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch) => Run(item, &x, packed, bias, then, y, scratch);
+
+    /// <param name="x">The maps.</param>
+    public void Run(int item, float** x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
+    {
+        var (n, strip) = Math.DivRem(item, _strips);
+        var (ins, area) = (_shape.InPerGroup, _shape.OutPlane.Area);
+        var from = strip * _panels * Lanes;
+        var pixels = Math.Min(_panels * Lanes, area - from);
+        var panels = (pixels + Lanes - 1) / Lanes;
+        float* starts = scratch + (long)_panels * ins * Lanes, factors = starts + _panels * Lanes, results = factors + 32, added = results + Most * Lanes;
+        var rows = stackalloc float*[ins];
+        for (var group = 0; group < _shape.Groups; group++)
+        {
+            for (var k = 0; k < ins; k++)
+            {
+                var (map, channel) = _rows[group * ins + k];
+                rows[k] = x[map] + ((long)n * _channelsOf[map] + channel) * area + from;
+            }
+
+            var exponent = Lay(rows, pixels, scratch, starts);
+            for (var t = 0; t < _tiles; t++)
+            {
+                var (first, end) = Outputs(t);
+                var o = group * _shape.OutPerGroup + first;
+                var weights = packed + (group * _tiles + t) * _tileSize;
+                var tile = then.Tile(bias + o, 1, 0, area);
+                tile.X = weights + Head;
+                tile.Triples = (DenseTriples*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)); // pinned, as the others
+                tile.TripleCount = _triples.Length;
+                tile.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rest));
+                tile.Count = _rest.Length;
+                tile.Products = weights + 32;
+                tile.Factor = weights;
+                if (exponent is not (null or 0))
+                {
+                    var by = Vector512.Create(MathF.ScaleB(1, exponent.Value));
+                    (Vector512.Load(weights) * by).Store(factors);
+                    (Vector512.Load(weights + Lanes) * by).Store(factors + Lanes);
+                    tile.Factor = factors;
+                }
+
+                var kernel = (exponent is null ? Paired512.PanelAparts : Paired512.Panels)[end - first - 1];
+                for (var panel = 0; panel < panels; panel++)
+                {
+                    var at = ((long)n * _shape.Out + o) * area + from + panel * Lanes;
+                    var count = Math.Min(Lanes, pixels - panel * Lanes);
+                    tile.TripleW = scratch + (long)panel * ins * Lanes;
+                    tile.W = tile.TripleW + 3 * _paired * Lanes;
+                    tile.Start = starts + panel * Lanes;
+                    if (count == Lanes)
+                    {
+                        tile.Y = y + at;
+                        tile.Add = then.Add == null ? null : then.Add + at;
+                        kernel(tile);
+                        then.Activation?.Apply(tile.Y, 1, 0, end - first, area);
+                        continue;
+                    }
+
+                    // The plane ends within the panel.
+                    var part = tile;
+                    part.Y = results;
+                    part.Add = then.Add == null ? null : added;
+                    part.YPixel = Lanes;
+                    for (var r = 0; r < end - first && then.Add != null; r++) new ReadOnlySpan<float>(then.Add + at + (long)r * area, count).CopyTo(new Span<float>(added + r * Lanes, count));
+                    kernel(part);
+                    then.Activation?.Apply(results, 1, 0, end - first, Lanes);
+                    for (var r = 0; r < end - first; r++) new ReadOnlySpan<float>(results + r * Lanes, count).CopyTo(new Span<float>(y + at + (long)r * area, count));
+                }
+            }
+        }
+    }
+
+    private (int First, int End) Outputs(int tile) => (_shape.OutPerGroup * tile / _tiles, _shape.OutPerGroup * (tile + 1) / _tiles);
+
+    // Copies a group's rows to panels, those of second pairs negated as the micro-kernel wants them, and for each pixel less its products in pairs.
+    // Numbers much larger or smaller than expected are scaled; the exponent says by what. Null if each product must be computed by itself: for zeros, infinities and what is no number.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private int? Lay(float** rows, int pixels, float* to, float* starts)
+    {
+        var (ins, panel) = (_shape.InPerGroup, _shape.InPerGroup * Lanes);
+        var last = Vector512.LessThan(Vector512<int>.Indices, Vector512.Create((pixels - 1) % Lanes + 1)).AsSingle(); // of the last panel
+        var whole = Vector512<int>.AllBitsSet.AsSingle();
+        var squares = Vector512<float>.Zero;
+        var at = to;
+        for (var p = 0; p < pixels; p += Lanes, at += panel)
+        {
+            var mask = p + Lanes <= pixels ? whole : last;
+            var start = Vector512<float>.Zero;
+            var k = 0;
+            for (; k < 3 * _paired; k += 6)
+            {
+                var (b0, a0) = (Vector512.Load(rows[k] + p) & mask, Vector512.Load(rows[k + 1] + p) & mask);
+                var (b1, a1) = (Vector512.Load(rows[k + 3] + p) & mask, Vector512.Load(rows[k + 4] + p) & mask);
+                start += a1 * b1 - a0 * b0;
+                squares += a0 * a0 + b0 * b0 + (a1 * a1 + b1 * b1);
+                b0.Store(at + k * Lanes);
+                a0.Store(at + (k + 1) * Lanes);
+                (Vector512.Load(rows[k + 2] + p) & mask).Store(at + (k + 2) * Lanes);
+                b1.Store(at + (k + 3) * Lanes);
+                (-a1).Store(at + (k + 4) * Lanes);
+                (Vector512.Load(rows[k + 5] + p) & mask).Store(at + (k + 5) * Lanes);
+            }
+
+            for (; k < ins; k++) (Vector512.Load(rows[k] + p) & mask).Store(at + k * Lanes);
+            start.Store(starts + p);
+        }
+
+        if (_paired == 0) return null;
+        var mean = Vector512.Sum(squares) / (2f * _paired * pixels) / (Magnitude * Magnitude);
+        if (mean is not (> 1e-24f and < 1e24f)) return null;
+        var exponent = (int)MathF.Round(0.5f * MathF.Log2(mean));
+        if (Math.Abs(exponent) <= Near) return 0;
+        var by = Vector512.Create(MathF.ScaleB(1, -exponent));
+        for (var p = 0; p < pixels; p += Lanes)
+        {
+            (Vector512.Load(starts + p) * by * by).Store(starts + p);
+            for (var row = to + p * ins; row < to + (p + Lanes) * ins; row += Lanes) (Vector512.Load(row) * by).Store(row);
+        }
+
+        return exponent;
+    }
+}
