@@ -183,7 +183,7 @@ internal sealed unsafe class DenseSum
     }
 
     /// <summary>Whether pairs pay for their products: with so many channels in a section of the sum, and so many output channels.</summary>
-    public static bool Pays(int channels, int outputs) => Simd.Pairs && channels >= 24 && outputs >= 16;
+    public static bool Pays(int channels, int outputs) => Simd.Pairs && channels >= 16 && outputs >= 16;
 
     public bool Pairs { get; }
 

@@ -256,20 +256,31 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         var phase = _phases[p];
         var (place, block) = Math.DivRem(item - phase.First, _shape.OutBlocks);
         var (n, strip) = Math.DivRem(place, phase.Strips);
-        Rows(phase, n, block, strip * phase.Strip, Math.Min(phase.Rows.Geometry.Count, (strip + 1) * phase.Strip), x, packed, bias, then,
+        var source = x + ((long)n * _shape.InBlocks + (_map.Whole ? block : 0)) * _shape.InPlane.Area * Dense.Block;
+        Rows(phase, block, strip * phase.Strip, Math.Min(phase.Rows.Geometry.Count, (strip + 1) * phase.Strip), source, packed, bias, then,
             ((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area * Dense.Block, 0, y, sums == null ? null : sums + (((long)n * _shape.OutBlocks + block) * phase.Strips + strip) * Dense.Block, scratch);
     }
 
-    /// <summary>Some rows of one block of channels of a depthwise convolution that is not transposed; y is where the first of them goes.</summary>
-    public void RunRows(int n, int block, int from, int to, float* x, float* packed, float* bias, in DenseEpilogue then, float* y) =>
-        Rows(_phases[0], n, block, from, to, x, packed, bias, then, 0, from, y, null, null);
+    /// <summary>Some rows of one block of channels of a depthwise convolution that is not transposed.</summary>
+    /// <param name="plane">Where the first row of the map's block is, or would be.</param>
+    /// <param name="y">Where the first of the rows goes.</param>
+    public void RunRows(int block, int from, int to, float* plane, in DenseLayer layer, float* y) =>
+        Rows(_phases[0], block, from, to, plane, layer.Packed, layer.Bias, layer.Then, 0, from, y, null, null);
 
-    // Row `first` of the outputs lies `outPlane` floats into y.
-    private void Rows(Phase phase, int n, int block, int from, int to, float* x, float* packed, float* bias, in DenseEpilogue then, long outPlane, int first, float* y, float* sums, float* scratch)
+    /// <summary>The rows of the map that some rows read.</summary>
+    public (int From, int To) Reads(int from, int to) => Reads(_phases[0].Rows, from, to);
+
+    private (int From, int To) Reads(LaneAxis rows, int from, int to)
+    {
+        var top = Math.Clamp(rows.Place(from), 0, _shape.InPlane.Height);
+        return (top, Math.Clamp(rows.Place(to - 1) + (rows.Taps - 1) * rows.Step + 1, top, _shape.InPlane.Height));
+    }
+
+    // Source is the block's plane, or all planes where lanes are spread; row `first` of the outputs lies `outPlane` floats into y.
+    private void Rows(Phase phase, int block, int from, int to, float* source, float* packed, float* bias, in DenseEpilogue then, long outPlane, int first, float* y, float* sums, float* scratch)
     {
         var (rows, columns) = (phase.Rows, phase.Columns);
         var (width, plane) = (_shape.InPlane.Width * Dense.Block, (long)_shape.InPlane.Area * Dense.Block);
-        var source = x + n * _shape.InBlocks * plane;
         var tile = new LaneTile
         {
             Bias = bias + block * Dense.Block,
@@ -286,11 +297,9 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         };
         var activation = tile.Last == LaneLast.HardSwish ? null : then.Activation;
         if (sums != null) new Span<float>(sums, Dense.Block).Clear();
-        if (_map.Whole) source += block * plane;
-        else
+        if (!_map.Whole)
         {
-            var top = Math.Clamp(rows.Place(from), 0, _shape.InPlane.Height);
-            var last = Math.Clamp(rows.Place(to - 1) + (rows.Taps - 1) * rows.Step + 1, top, _shape.InPlane.Height);
+            var (top, last) = Reads(rows, from, to);
             tile.XPlane = (last - top) * width;
             for (var k = 0; k < _map.Planes; k++)
             {

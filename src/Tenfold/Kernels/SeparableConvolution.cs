@@ -1,44 +1,62 @@
 namespace Tenfold.Kernels;
 
-/// <summary>A depthwise convolution and the pointwise one that alone reads it, a strip of rows at a time, so that what lies between never leaves the cache.</summary>
+/// <summary>A depthwise convolution and the pointwise one that alone reads it, a strip of rows at a time, so that what lies between never leaves the cache; and, where it alone reads
+/// another pointwise one, as an inverted residual's does, that too.
+/// <code>
+/// rows of x, all channels  ->  rows of the expanded map, one or two blocks of channels  ->  the strip's rows of the same blocks      for all blocks in turn
+///                              the strip's rows of all blocks                           ->  rows of y, all channels
+/// </code>
+/// The rows of the expanded map that two strips read are computed for each of them.
+/// </summary>
 internal sealed unsafe class SeparableConvolution
 {
     private const int ScratchFloats = 32 * 1024; // 128 KB between the two
+    private const int ExpandedFloats = 200 * 1024; // 800 KB with the expanded rows: few rows are then computed twice
+    private const int LeastExpanded = 256 * 1024; // 1 MB, the second-level cache: smaller expanded maps were as fast in two steps
 
-    private readonly DenseShape _pointwise;
-    private readonly int _strip, _strips;
-    private readonly long _between, _room; // floats: of what lies between the two; where, behind its products, there is room for scaled weights
-    private readonly (int Block, int Blocks)[] _tiles;
-    private readonly long[] _weights; // where those of each tile begin
-    private readonly DenseSum _sum;
+    private readonly DenseShape _depthwise, _pointwise;
+    private readonly int _strip, _strips, _between, _rows; // floats from one block to the next: of what lies between the two, of the expanded rows
+    private readonly PointwiseStrip _second;
+    private readonly PointwiseStrip? _expansion;
 
+    /// <param name="expansion">Null for none.</param>
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
-    public SeparableConvolution(DenseShape depthwise, DenseShape pointwise, bool pairs = false)
+    public SeparableConvolution(DenseShape? expansion, DenseShape depthwise, DenseShape pointwise, bool pairs = false)
     {
-        _pointwise = pointwise;
-        (First, Second) = (new LaneConvolution(depthwise, LaneMap.Of(depthwise)!), new DenseConvolution(pointwise, pairs));
+        (_depthwise, _pointwise) = (depthwise, pointwise);
+        First = new LaneConvolution(depthwise, LaneMap.Of(depthwise)!);
         var (height, width) = pointwise.InPlane;
-        _strip = Math.Clamp(ScratchFloats / (pointwise.InBlocks * width * Dense.Block), 1, height);
-        while (_strip * width > 112 && pointwise.Batch * ((height + _strip - 1) / _strip) < 8) _strip = (_strip + 1) / 2;
+        if (expansion is null)
+        {
+            _strip = Math.Clamp(ScratchFloats / (pointwise.InBlocks * width * Dense.Block), 1, height);
+            while (_strip * width > 112 && pointwise.Batch * ((height + _strip - 1) / _strip) < 8) _strip = (_strip + 1) / 2;
+        }
+        else
+        {
+            _strip = height;
+            while (_strip > 1 && (pointwise.Batch * ((height + _strip - 1) / _strip) < 4
+                || (long)_strip * width * pointwise.InBlocks * Dense.Block + (long)Reads(_strip) * depthwise.InPlane.Width * Dense.MaxBlocks * Dense.Block > ExpandedFloats)) _strip = (_strip + 1) / 2;
+        }
+
         _strips = (height + _strip - 1) / _strip;
         Items = checked(pointwise.Batch * _strips);
-        var plane = _strip * width * Dense.Block;
-        _between = (long)pointwise.InBlocks * plane;
-        _room = _between + DenseSum.ProductsSize(_strip * width);
-        var runs = new DenseBlock[pointwise.InBlocks];
-        for (var i = 0; i < runs.Length; i++) runs[i] = new DenseBlock { Offset = i * plane, Channels = Math.Min(Dense.Block, pointwise.In - i * Dense.Block) };
-        _sum = new DenseSum(runs, sections: 1, Second.Pairs);
-        _tiles = pointwise.OutTiles(Second.Pairs);
-        _weights = new long[_tiles.Length];
-        for (var t = 1; t < _tiles.Length; t++) _weights[t] = _weights[t - 1] + _sum.PackedSize(_tiles[t - 1].Blocks * Dense.Block);
+        _between = _strip * width * Dense.Block;
+        _second = new PointwiseStrip(pointwise, _between, _strip * width, pairs);
+        Scratch = (long)pointwise.InBlocks * _between + _second.Scratch;
+        if (expansion is null) return;
+        _rows = Reads(_strip) * depthwise.InPlane.Width * Dense.Block;
+        _expansion = new PointwiseStrip(expansion, expansion.InPlane.Area * Dense.Block, Reads(_strip) * depthwise.InPlane.Width, pairs);
+        Scratch += (long)Dense.MaxBlocks * _rows + _expansion.Scratch;
 
-        Scratch = Second.Pairs ? _room + _sum.PackedSize(Dense.Block) : _between;
+        int Reads(int rows) => Math.Min(depthwise.InPlane.Height, (rows - 1) * depthwise.Stride.Height + (depthwise.KernelSize.Height - 1) * depthwise.Dilation.Height + 1);
     }
 
-    /// <summary>The kernels of the two by themselves, whose packed weights this one reads.</summary>
+    /// <summary>The kernels of each by itself, whose packed weights this one reads.</summary>
     public LaneConvolution First { get; }
 
-    public DenseConvolution Second { get; }
+    public DenseConvolution Second => _second.Whole;
+
+    public DenseConvolution? Expansion => _expansion?.Whole;
 
     public int Items { get; }
 
@@ -51,37 +69,45 @@ internal sealed unsafe class SeparableConvolution
         && (long)pointwise.InBlocks * pointwise.InPlane.Area * Dense.Block > 96 * 1024
         && (long)pointwise.In * pointwise.OutBlocks * Dense.Block < 64 * 1024;
 
-    public void Run(int item, float* x, float* firstPacked, float* firstBias, in DenseEpilogue firstThen, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
+    /// <summary>Whether a pointwise convolution before the two pays, for the same reasons.</summary>
+    public static bool Expands(DenseShape expansion) =>
+        expansion is { Pointwise: true, Groups: 1, Transposed: false }
+        && (long)expansion.OutBlocks * expansion.OutPlane.Area * Dense.Block > LeastExpanded;
+
+    /// <param name="expansion">Of nothing where there is none.</param>
+    public void Run(int item, float* x, in DenseLayer expansion, in DenseLayer depthwise, in DenseLayer pointwise, float* y, float* scratch)
     {
         var (n, strip) = Math.DivRem(item, _strips);
         var (from, to) = (strip * _strip, Math.Min(_pointwise.InPlane.Height, (strip + 1) * _strip));
-        var (width, plane) = (_pointwise.InPlane.Width, _strip * _pointwise.InPlane.Width * Dense.Block);
-        var pixels = (to - from) * width;
-        for (var block = 0; block < _pointwise.InBlocks; block++) First.RunRows(n, block, from, to, x, firstPacked, firstBias, firstThen, scratch + (long)block * plane);
-
-        var products = scratch + _between;
-        var exponent = Second.Pairs ? _sum.Exponent(_sum.Places, scratch, pixels, 1, 0, Second.Magnitude) : null;
-        if (exponent is null) products = null;
-        else _sum.Products(scratch, pixels, 0, 1, products);
-        var outPlane = _pointwise.OutPlane.Area * Dense.Block;
-        for (var t = 0; t < _tiles.Length; t++)
+        var (row, plane) = (_depthwise.InPlane.Width * Dense.Block, _depthwise.InPlane.Area * Dense.Block);
+        var room = scratch + (long)_pointwise.InBlocks * _between;
+        if (_expansion is null)
         {
-            var (block, blocks) = _tiles[t];
-            var at = ((long)n * _pointwise.OutBlocks + block) * outPlane + (long)from * width * Dense.Block;
-            var tile = then.Tile(bias + block * Dense.Block, blocks, outPlane);
-            _sum.Set(ref tile, _sum.Scaled(packed + _weights[t], exponent, scratch + _room), 0, 1, null);
-            var segments = Dense.Segments(pixels, blocks);
-            for (var segment = 0; segment < segments; segment++)
-            {
-                var first = pixels * segment / segments;
-                var count = pixels * (segment + 1) / segments - first;
-                tile.X = scratch + first * Dense.Block;
-                tile.Products = products == null ? null : products + first;
-                tile.Y = y + at + first * Dense.Block;
-                tile.Add = then.Add == null ? null : then.Add + at + first * Dense.Block;
-                Dense.Tile(ref tile, count, blocks);
-                then.Activation?.Apply(tile.Y, blocks, outPlane, count, Dense.Block);
-            }
+            for (var block = 0; block < _depthwise.InBlocks; block++)
+                First.RunRows(block, from, to, x + ((long)n * _depthwise.InBlocks + block) * plane, depthwise, scratch + (long)block * _between);
         }
+        else
+        {
+            var (top, bottom) = First.Reads(from, to);
+            var pixels = (bottom - top) * _depthwise.InPlane.Width;
+            var expanded = room + _second.Scratch;
+            room = expanded + (long)Dense.MaxBlocks * _rows;
+            x += (long)n * _expansion.InBlocks * plane + (long)top * row;
+            var shared = _expansion.Begin(x, pixels, room);
+            for (var t = 0; t < _expansion.Tiles.Length; t++)
+            {
+                var (block, blocks) = _expansion.Tiles[t];
+                _expansion.Run(t, shared, x, pixels, expansion, expanded, 0, _rows, room);
+                for (var i = 0; i < blocks; i++)
+                    First.RunRows(block + i, from, to, expanded + (long)i * _rows - (long)top * row, depthwise, scratch + (long)(block + i) * _between);
+            }
+
+            room = scratch + (long)_pointwise.InBlocks * _between;
+        }
+
+        var (outPlane, count) = (_pointwise.OutPlane.Area * Dense.Block, (to - from) * _pointwise.InPlane.Width);
+        var exponent = _second.Begin(scratch, count, room);
+        for (var t = 0; t < _second.Tiles.Length; t++)
+            _second.Run(t, exponent, scratch, count, pointwise, y, ((long)n * _pointwise.OutBlocks + _second.Tiles[t].Block) * outPlane + (long)from * _pointwise.InPlane.Width * Dense.Block, outPlane, room);
     }
 }

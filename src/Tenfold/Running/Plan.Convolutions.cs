@@ -15,8 +15,8 @@ internal sealed unsafe partial class Plan
             case Chained { First: Pick } chain:
                 Listed(node, chain);
                 return true;
-            case Chained chain:
-                Separable(node, chain);
+            case Chained:
+                Separable(node);
                 return true;
             case ConvolutionWeightGradient op:
                 WeightGradient(node, new DenseShape(
@@ -61,22 +61,44 @@ internal sealed unsafe partial class Plan
             });
     }
 
-    private void Separable(Node node, Chained chain)
+    private void Separable(Node node)
     {
-        Node[] before = [.. node.Inputs.Take(chain.Arity)], after = [node.Inputs[0], .. node.Inputs.Skip(chain.Arity)]; // the second's own input is no node
-        var ((first, firstThen), (second, then)) = (Split(chain.First, before, Layout.Blocked), Split(chain.Second, after, Layout.Blocked));
-        var between = chain.First.Infer(Array.ConvertAll(before, input => input.Shape));
-        var name = Graph.NameOf(node);
-        var separable = new SeparableConvolution(DenseShapes.Of(first, before[0].Shape, before[1].Shape, between), DenseShapes.Of(second, between, after[1].Shape, node.Shape), pairs: !_options.Exact);
-        separable.Second.Magnitude = Expected(Magnitude(chain.First, MagnitudesOf(before), before));
-        var (firstPacked, packed) = (Packed(name, before[1], separable.First), Packed(name, after[1], separable.Second));
-        var (firstBias, bias) = (Bias(chain.First, before, between.Channels), Bias(chain.Second, after, node.Channels));
-        var x = Get(before[0], Layout.Blocked);
+        // The convolutions of the chain: a depthwise one and a pointwise one, often another pointwise one before them.
+        var convolutions = new List<Link>();
+        var (inputs, shape, magnitude) = (node.Inputs.ToArray(), node.Inputs[0].Shape, Magnitude(node.Inputs[0]));
+        for (var op = node.Op; op is not null; op = (op as Chained)?.Second)
+        {
+            var (first, own) = op is Chained chain ? (chain.First, inputs[..chain.Arity]) : (op, inputs);
+            var (shapes, magnitudes) = (Array.ConvertAll(own, input => input.Shape), MagnitudesOf(own));
+            (shapes[0], magnitudes[0]) = (shape, magnitude);
+            var (convolution, then) = Split(first, own, Layout.Blocked);
+            shape = first.Infer(shapes);
+            convolutions.Add(new Link(first, own, DenseShapes.Of(convolution, shapes[0], shapes[1], shape), then, magnitude));
+            magnitude = Magnitude(first, magnitudes, own);
+            inputs = [inputs[0], .. inputs[own.Length..]]; // the first only stands for what the next reads, which is no node
+        }
+
+        var (name, expands) = (Graph.NameOf(node), convolutions.Count == 3);
+        var separable = new SeparableConvolution(expands ? convolutions[0].Shape : null, convolutions[^2].Shape, convolutions[^1].Shape, pairs: !_options.Exact);
+        var x = Get(node.Inputs[0], Layout.Blocked);
         var y = New(node, Layout.Blocked);
-        Slot[] reads = then.Add is null ? [x, firstPacked, firstBias, packed, bias] : [x, firstPacked, firstBias, packed, bias, then.Add];
-        Add(name, $"{separable.First.Name}, then {separable.Second.Name}, in strips, {separable.Items} items", separable.Items, reads, [y],
-            (item, scratch) => separable.Run(item, x.P, firstPacked.P, firstBias.P, firstThen.Kernel, packed.P, bias.P, then.Kernel, y.P, scratch), separable.Scratch);
+        List<Slot> reads = [x];
+        var (expansion, depthwise, pointwise) = (expands ? Of(0, separable.Expansion!) : null, Of(convolutions.Count - 2, separable.First), Of(convolutions.Count - 1, separable.Second));
+        Add(name, $"{(expands ? $"{separable.Expansion!.Name}, then " : "")}{separable.First.Name}, then {separable.Second.Name}, in strips, {separable.Items} items", separable.Items, [.. reads], [y],
+            (item, scratch) => separable.Run(item, x.P, expansion is null ? default : expansion(), depthwise(), pointwise(), y.P, scratch), separable.Scratch);
+
+        Func<DenseLayer> Of(int i, ConvolutionKernel kernel)
+        {
+            var layer = convolutions[i];
+            kernel.Magnitude = Expected(layer.Magnitude);
+            var (packed, bias) = (Packed(name, layer.Inputs[1], kernel), Bias(layer.Op, layer.Inputs, layer.Shape.Out));
+            reads.AddRange(layer.Then.Add is null ? [packed, bias] : [packed, bias, layer.Then.Add]);
+            return () => new DenseLayer(packed.P, bias.P, layer.Then.Kernel);
+        }
     }
+
+    /// <param name="Magnitude">Of the map that it reads.</param>
+    private sealed record Link(Op Op, Node[] Inputs, DenseShape Shape, Epilogue Then, double Magnitude);
 
     private void Listed(Node node, Chained chain)
     {

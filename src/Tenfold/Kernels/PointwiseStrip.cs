@@ -1,0 +1,73 @@
+namespace Tenfold.Kernels;
+
+/// <summary>A layer's packed weights, a bias per output channel, and what follows.</summary>
+internal readonly unsafe struct DenseLayer(float* packed, float* bias, in DenseEpilogue then)
+{
+    public readonly float* Packed = packed;
+    public readonly float* Bias = bias;
+    public readonly DenseEpilogue Then = then;
+}
+
+/// <summary>A pointwise convolution of a strip of pixels, a tile of output channels at a time, from and to wherever the strip lies: one that is part of a chain.</summary>
+internal sealed unsafe class PointwiseStrip
+{
+    private readonly DenseSum _sum;
+    private readonly long[] _weights; // where those of each tile begin
+    private readonly int _room; // floats: where, behind the pixels' products, there is room for scaled weights
+
+    /// <param name="plane">Floats from one block of input channels to the next.</param>
+    /// <param name="pixels">At most.</param>
+    /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
+    public PointwiseStrip(DenseShape shape, int plane, int pixels, bool pairs)
+    {
+        (Whole, InBlocks) = (new DenseConvolution(shape, pairs), shape.InBlocks);
+        var runs = new DenseBlock[shape.InBlocks];
+        for (var i = 0; i < runs.Length; i++) runs[i] = new DenseBlock { Offset = i * plane, Channels = Math.Min(Dense.Block, shape.In - i * Dense.Block) };
+        _sum = new DenseSum(runs, sections: 1, Whole.Pairs);
+        Tiles = shape.OutTiles(Whole.Pairs);
+        _weights = new long[Tiles.Length];
+        for (var t = 1; t < Tiles.Length; t++) _weights[t] = _weights[t - 1] + _sum.PackedSize(Tiles[t - 1].Blocks * Dense.Block);
+        _room = DenseSum.ProductsSize(pixels);
+        Scratch = Whole.Pairs ? _room + _sum.PackedSize(Dense.Block) : 0;
+    }
+
+    /// <summary>The kernel of the whole map, which packs the weights.</summary>
+    public DenseConvolution Whole { get; }
+
+    public (int Block, int Blocks)[] Tiles { get; }
+
+    public int InBlocks { get; }
+
+    public long Scratch { get; }
+
+    /// <summary>Computes what all tiles share.</summary>
+    /// <returns>For <see cref="Run"/>, with the same scratch memory.</returns>
+    public int? Begin(float* x, int pixels, float* scratch)
+    {
+        if (!Whole.Pairs || _sum.Exponent(_sum.Places, x, pixels, 1, 0, Whole.Magnitude) is not { } exponent) return null;
+        _sum.Products(x, pixels, 0, 1, scratch);
+        return exponent;
+    }
+
+    /// <param name="y">What is added lies alike.</param>
+    /// <param name="at">Floats from there to the tile's first block of the strip.</param>
+    /// <param name="plane">Floats from one block of output channels to the next.</param>
+    public void Run(int tile, int? exponent, float* x, int pixels, in DenseLayer layer, float* y, long at, int plane, float* scratch)
+    {
+        var (block, blocks) = Tiles[tile];
+        var kernel = layer.Then.Tile(layer.Bias + block * Dense.Block, blocks, plane);
+        _sum.Set(ref kernel, _sum.Scaled(layer.Packed + _weights[tile], exponent, scratch + _room), 0, 1, null);
+        var segments = Dense.Segments(pixels, blocks);
+        for (var segment = 0; segment < segments; segment++)
+        {
+            var first = pixels * segment / segments;
+            var count = pixels * (segment + 1) / segments - first;
+            kernel.X = x + first * Dense.Block;
+            kernel.Products = exponent is null ? null : scratch + first;
+            kernel.Y = y + at + first * Dense.Block;
+            kernel.Add = layer.Then.Add == null ? null : layer.Then.Add + at + first * Dense.Block;
+            Dense.Tile(ref kernel, count, blocks);
+            layer.Then.Activation?.Apply(kernel.Y, blocks, plane, count, Dense.Block);
+        }
+    }
+}
