@@ -62,9 +62,9 @@ internal sealed unsafe class RepackedConvolution : ConvolutionKernel
         var top = Math.Clamp(from * _shape.Stride.Height - _shape.Before.Height, 0, height);
         var end = Math.Clamp((to - 1) * _shape.Stride.Height - _shape.Before.Height + _span, top, height);
         var results = scratch + (long)Rows * width * Dense.Block;
-        var map = scratch - ((long)block * _shape.InPlane.Area + (long)top * width) * Dense.Block; // where it would begin
+        var plane = scratch - (long)top * width * Dense.Block; // where the block's would begin
         Repack.ToBlock(x + (long)top * width, channels, (end - top) * width, scratch, _shape.InPlane.Area);
-        _kernel.RunRows(0, block, from, to, map, packed, bias, then, results);
+        _kernel.RunRows(block, from, to, plane, new DenseLayer(packed, bias, then), results);
         Repack.ToPlanes(results, channels, (to - from) * outWidth, y + (long)from * outWidth, _shape.OutPlane.Area);
     }
 }
