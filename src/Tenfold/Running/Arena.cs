@@ -85,8 +85,7 @@ internal sealed unsafe class Pinned
         if (tensor.Shape.Count < Least) return null;
         var pinned = new Pinned(tensor);
         if (((nuint)(pinned.Start + tensor.Shape.Count) & 4095) is > 0 and <= 4096 - 64) return pinned;
-        pinned._handle.Dispose();
-        GC.SuppressFinalize(pinned);
+        pinned._handle.Dispose(); // once more when it is finalised, which does nothing
         return null;
     }
 }
