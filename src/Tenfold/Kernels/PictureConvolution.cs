@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Tenfold.Kernels;
 
@@ -168,6 +169,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         var (channels, (height, width)) = (_shape.In, _shape.InPlane);
         var line = scratch + (long)count * _pixels * Dense.Block;
         new Span<float>(line, _line).Clear();
+        var ((two0, third0), (two1, third1), (two2, third2)) = (Mix(0), Mix(1), Mix(2));
         for (var r = 0; r < count; r++)
         {
             if (top + r < 0 || top + r >= height)
@@ -182,7 +184,17 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
             if (channels == 3)
             {
                 float* green = from + plane, blue = green + plane;
-                for (var q = 0; q < width; q++, to += 3)
+                var q = 0;
+                if (Avx512F.IsSupported)
+                    for (; q + 16 <= width; q += 16, to += 48)
+                    {
+                        var (red, greens, blues) = (Vector512.Load(from + q), Vector512.Load(green + q), Vector512.Load(blue + q));
+                        Avx512F.PermuteVar16x32x2(Avx512F.PermuteVar16x32x2(red, two0, greens), third0, blues).Store(to);
+                        Avx512F.PermuteVar16x32x2(Avx512F.PermuteVar16x32x2(red, two1, greens), third1, blues).Store(to + 16);
+                        Avx512F.PermuteVar16x32x2(Avx512F.PermuteVar16x32x2(red, two2, greens), third2, blues).Store(to + 32);
+                    }
+
+                for (; q < width; q++, to += 3)
                 {
                     to[0] = from[q];
                     to[1] = green[q];
@@ -203,5 +215,19 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
                 Vector256.Load(numbers + 8).Store(pixel + 8);
             }
         }
+    }
+
+    // Of 16 pixels side by side, r0 g0 b0 r1 ..., vector k: first from red and green, then from those and blue. 16 and more means the second of two.
+    private static (Vector512<int> Two, Vector512<int> Third) Mix(int k)
+    {
+        int* two = stackalloc int[Dense.Block], third = stackalloc int[Dense.Block];
+        for (var i = 0; i < Dense.Block; i++)
+        {
+            var (pixel, channel) = Math.DivRem(k * Dense.Block + i, 3);
+            two[i] = channel == 1 ? Dense.Block + pixel : pixel;
+            third[i] = channel == 2 ? Dense.Block + pixel : i;
+        }
+
+        return (Vector512.Load(two), Vector512.Load(third));
     }
 }
