@@ -109,13 +109,13 @@ internal sealed unsafe partial class Plan
         var name = Graph.NameOf(node);
         if (layout == Layout.Plain)
         {
-            var panels = new PanelConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), pairs: !_options.Exact, [.. pick.Channels], [.. maps.Select(map => map.Channels)]) { Magnitude = Expected(Largest(MagnitudesOf(maps))) };
+            var panels = new PanelConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), pairs: !_options.Exact, [.. pick.Channels], [.. maps.Select(map => map.Channels)]) { Magnitude = Expected(Picked(pick, MagnitudesOf(maps))) };
             Warming.Add(panels.Warm);
             Read(panels.Name, panels, [.. maps.Select(map => Get(map, layout))], panels.Run);
             return;
         }
 
-        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact) { Magnitude = Expected(Largest(MagnitudesOf(maps))) };
+        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact) { Magnitude = Expected(Picked(pick, MagnitudesOf(maps))) };
         Read($"{convolution.Name}, {pick.Channels.Count} channels of {maps.Length} maps by {convolution.Runs} runs", convolution, [.. maps.Select(map => Get(map, layout))], convolution.Run);
 
         void Read(string how, PackedKernel kernel, Slot[] x, OfMaps run)

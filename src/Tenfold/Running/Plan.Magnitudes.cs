@@ -40,6 +40,14 @@ internal sealed unsafe partial class Plan
         return largest;
     }
 
+    // Of the channels of a list.
+    private static double Picked(Pick pick, ReadOnlySpan<double> maps)
+    {
+        var squares = 0.0;
+        foreach (var (map, _) in pick.Channels) squares += map < 0 ? 0 : maps[map] * maps[map];
+        return Math.Sqrt(squares / pick.Channels.Count);
+    }
+
     // Numbers are taken to be unrelated, and half of them to be negative: so a sum's squares add up, and ReLU leaves half of them.
     private double Magnitude(Op op, double[] inputs, IReadOnlyList<Node> nodes)
     {
@@ -63,7 +71,7 @@ internal sealed unsafe partial class Plan
 
                 return value;
             case Chained { First: Pick } chain:
-                return Magnitude(chain.Second, [Largest(inputs.AsSpan(0, chain.Arity)), .. inputs[chain.Arity..]], [nodes[0], .. nodes.Skip(chain.Arity)]);
+                return Magnitude(chain.Second, [Picked((Pick)chain.First, inputs), .. inputs[chain.Arity..]], [nodes[0], .. nodes.Skip(chain.Arity)]);
             case Chained chain:
                 return Magnitude(chain.Second, [Magnitude(chain.First, inputs[..chain.Arity], nodes), .. inputs[chain.Arity..]], [nodes[0], .. nodes.Skip(chain.Arity)]);
             case Convolution or ConvolutionTranspose when _constants.Contains(nodes[1]):
@@ -71,6 +79,7 @@ internal sealed unsafe partial class Plan
                 var terms = op is ConvolutionTranspose transpose ? (double)kernel[0] / transpose.Groups * kernel[2] * kernel[3] / transpose.Stride.Area : (double)kernel[1] * kernel[2] * kernel[3];
                 return Math.Sqrt(inputs[0] * inputs[0] * terms * squares + (inputs.Length > 2 && _constants.Contains(nodes[2]) ? Squares(nodes[2]) : 0));
             case Convolution or ConvolutionTranspose or BatchNorm: return 1;
+            case Pick pick: return Picked(pick, inputs);
             case Tenfold.Add:
                 var sum = 0.0;
                 foreach (var input in inputs) sum += input * input;
