@@ -29,7 +29,7 @@ internal sealed class BenchCommand : ToolCommand
         Add(Compiled.Without);
     }
 
-    public override string[] Examples => ["tenfold bench resnet50", "tenfold bench mobilenet_v2 --threads 1 --profile", "tenfold bench model.safetensors --batch 8 --seconds 10 --json", "tenfold bench resnet18 --threads 1 --seconds 20 --choose resnet18.choices", "tenfold run resnet18 @resnet18.choices"];
+    public override string[] Examples => ["tenfold bench resnet50", "tenfold bench mobilenet_v2 --threads 1 --profile", "tenfold bench model.safetensors --batch 8 --seconds 10 --json", "tenfold bench resnet18 --threads 1 --seconds 20 --choose resnet18.choices"];
 
     public override int Run(ParseResult given, Screen screen, CancellationToken stop)
     {
