@@ -53,6 +53,7 @@ internal sealed unsafe class DenseSum
 {
     private const int Width = Dense.Block; // output channels of a tile with products in pairs
     private const int Soon = 8; // triples: the micro-kernel asks for the pixels of those so far ahead, and at the end for those that come first again
+    private const int Least = 12; // pixels that are looked at, where there are so many
     private const int Near = 3; // powers of two by which the map's numbers may differ from what is expected: as many bits of the result's 24
 
     private static readonly int[] s_masks = Masks();
@@ -390,7 +391,7 @@ internal sealed unsafe class DenseSum
         }
     }
 
-    /// <summary>How large the numbers are that come in pairs: by what power of two they differ from what was expected. A sixteenth of the pixels is looked at.</summary>
+    /// <summary>How large the numbers are that come in pairs: by what power of two they differ from what was expected. A sixteenth of the pixels is looked at, of few pixels more.</summary>
     /// <param name="row">Floats from one row of pixels to the next.</param>
     /// <returns>The exponent for <see cref="Scaled"/>; null if each product must be computed by itself: for zeros, infinities and what is no number.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -399,7 +400,8 @@ internal sealed unsafe class DenseSum
         var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
         DenseProduct* begin = places.Products, last = begin + _productStart[_sections];
         var (squares, count) = (Vector512<float>.Zero, 0L);
-        for (long place = 0; place < (long)rows * pixels; place += 16)
+        var step = Math.Clamp((long)rows * pixels / Least, 1, 16); // corners of a small map may hold much less than the rest
+        for (long place = 0; place < (long)rows * pixels; place += step)
         {
             var pixel = x + place / pixels * row + place % pixels * Width;
             for (var pair = begin; pair < last; pair++)
