@@ -38,9 +38,10 @@ internal static class AccuracyBenchmark
             var clock = Stopwatch.StartNew();
             Session[] sessions = [model.Compile(new RunOptions { Threads = threads }), model.Compile(new RunOptions { Threads = threads, Exact = true })];
             var (session, exactly, single) = (0.0, 0.0, 0.0);
+            var weights = model.Weights.ToDictionary(pair => pair.Key, pair => Values<double>.From(pair.Value));
             foreach (var x in samples)
             {
-                var truth = Reference.Run<double>(model.Graph, Widened<double>(model.Weights), Values<double>.From(x));
+                var truth = Reference.Run(model.Graph, weights, Values<double>.From(x));
                 session = Math.Max(session, Error(truth, sessions[0].RunAll(x)));
                 exactly = Math.Max(exactly, Error(truth, sessions[1].RunAll(x)));
                 single = Math.Max(single, Error(truth, Reference.Run(model.Graph, model.Weights, x)));
@@ -50,9 +51,6 @@ internal static class AccuracyBenchmark
             Console.WriteLine($"{name,-32} {model.Graph.Inputs[0].Shape,-18} session {session:e1}, exact {exactly:e1}, definition in single precision {single:e1}   ({clock.Elapsed.TotalSeconds:f0} s)");
         }
     }
-
-    private static Dictionary<string, Values<T>> Widened<T>(Weights weights) where T : struct, System.Numerics.IBinaryFloatingPointIeee754<T> =>
-        weights.ToDictionary(pair => pair.Key, pair => Values<T>.From(pair.Value));
 
     private static double Error(Values<double>[] truth, Tensor[] outputs)
     {

@@ -106,20 +106,21 @@ internal sealed unsafe partial class Plan
         Node[] after = [node.Inputs[0], .. node.Inputs.Skip(chain.Arity)]; // the list itself is no node
         var layout = LayoutOf(node);
         var (op, then) = Split(chain.Second, after, layout);
-        var name = Graph.NameOf(node);
+        var (name, shape, magnitude) = (Graph.NameOf(node), DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), Expected(Picked(pick, MagnitudesOf(maps))));
         if (layout == Layout.Plain)
         {
-            var panels = new PanelConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), pairs: !_options.Exact, [.. pick.Channels], [.. maps.Select(map => map.Channels)]) { Magnitude = Expected(Picked(pick, MagnitudesOf(maps))) };
+            var panels = new PanelConvolution(shape, pairs: !_options.Exact, [.. pick.Channels], [.. maps.Select(map => map.Channels)]) { Magnitude = magnitude };
             Warming.Add(panels.Warm);
-            Read(panels.Name, panels, [.. maps.Select(map => Get(map, layout))], panels.Run);
+            Read(panels.Name, panels, panels.Run);
             return;
         }
 
-        var convolution = new ListedConvolution(DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact) { Magnitude = Expected(Picked(pick, MagnitudesOf(maps))) };
-        Read($"{convolution.Name}, {pick.Channels.Count} channels of {maps.Length} maps by {convolution.Runs} runs", convolution, [.. maps.Select(map => Get(map, layout))], convolution.Run);
+        var convolution = new ListedConvolution(shape, [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact) { Magnitude = magnitude };
+        Read($"{convolution.Name}, {pick.Channels.Count} channels of {maps.Length} maps by {convolution.Runs} runs", convolution, convolution.Run);
 
-        void Read(string how, PackedKernel kernel, Slot[] x, OfMaps run)
+        void Read(string how, PackedKernel kernel, OfMaps run)
         {
+            Slot[] x = [.. maps.Select(map => Get(map, layout))];
             var (packed, bias) = (Packed(name, after[1], kernel), Bias(chain.Second, after, node.Channels));
             var y = New(node, layout);
             Slot[] reads = then.Add is null ? [.. x, packed, bias] : [.. x, packed, bias, then.Add];
