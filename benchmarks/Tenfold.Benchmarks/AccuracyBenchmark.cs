@@ -75,18 +75,11 @@ internal static class AccuracyBenchmark
     private static Tensor[] Pictures(Model model, string data, int count)
     {
         var set = Datasets.Open(data).Test;
-        var pixels = new byte[set.Shape.Count];
-        var plane = pixels.Length / (int)set.Shape[0];
+        var (maker, target) = (new SampleMaker(set, model.Preprocessing, Augmentation.None, smoothing: 0, seed: 0), new float[set.Classes.Count]);
         return [.. Enumerable.Range(0, Math.Min(count, set.Count)).Select(index =>
         {
-            set.Read(index, pixels);
             var x = new Tensor(model.Graph.Inputs[0].Shape);
-            for (var i = 0; i < pixels.Length; i++)
-            {
-                var (mean, deviation) = (model.Preprocessing.Mean, model.Preprocessing.Deviation);
-                x.Span[i] = (pixels[i] / 255f - mean[i / plane % mean.Count]) / deviation[i / plane % deviation.Count];
-            }
-
+            maker.Make(index, 0, x.Span, target);
             return x;
         })];
     }
