@@ -34,22 +34,34 @@ public sealed record Convolution(Size Stride, Padding Padding, Size Dilation, in
 
     public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
     {
-        var (x, k, y) = (inputs[0], inputs[1], output);
+        var (x, k, y, bias) = (inputs[0], inputs[1], output, inputs.Length > 2 ? inputs[2] : null);
         var (perGroupIn, perGroupOut) = (k.Shape[1], y.Shape[1] / Groups);
-        foreach (var (n, o, h, w) in y.Shape.Positions)
+        // Planes know nothing of each other, so all cores take part; a sum's order is that of the equation.
+        Parallel.For(0, y.Shape[0] * y.Shape[1], plane =>
         {
-            var sum = inputs.Length > 2 ? inputs[2][o] : T.Zero;
+            var (n, o) = Math.DivRem(plane, y.Shape[1]);
+            var sums = y.Plane(n, o);
+            sums.Fill(bias is null ? T.Zero : bias[o]);
             for (var c = 0; c < perGroupIn; c++)
                 for (var i = 0; i < k.Shape[2]; i++)
                     for (var j = 0; j < k.Shape[3]; j++)
-                    {
-                        var row = h * Stride.Height - Padding.Top + i * Dilation.Height;
-                        var column = w * Stride.Width - Padding.Left + j * Dilation.Width;
-                        if ((uint)row < (uint)x.Shape[2] && (uint)column < (uint)x.Shape[3])
-                            sum += k[o, c, i, j] * x[n, o / perGroupOut * perGroupIn + c, row, column];
-                    }
+                        Add(k[o, c, i, j], x.Plane(n, o / perGroupOut * perGroupIn + c), i, j, sums);
+        });
 
-            y[n, o, h, w] = sum;
+        // One tap, for all pixels of a plane.
+        void Add(T tap, ReadOnlySpan<T> from, int i, int j, Span<T> sums)
+        {
+            var (high, wide, width) = (x.Shape[2], x.Shape[3], y.Shape[3]);
+            for (var h = 0; h < y.Shape[2]; h++)
+            {
+                var row = h * Stride.Height - Padding.Top + i * Dilation.Height;
+                if ((uint)row >= (uint)high) continue;
+                for (var w = 0; w < width; w++)
+                {
+                    var column = w * Stride.Width - Padding.Left + j * Dilation.Width;
+                    if ((uint)column < (uint)wide) sums[h * width + w] += tap * from[row * wide + column];
+                }
+            }
         }
     }
 
