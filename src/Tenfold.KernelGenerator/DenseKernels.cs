@@ -72,12 +72,12 @@ public sealed class DenseKernels : IIncrementalGenerator
         {
             if (vectors == 1)
             {
-                code.AppendLine($"                a{p}_0 = {vector}.FusedMultiplyAdd({vector}.Create(s[{p * 16}]), w0, a{p}_0);");
+                code.AppendLine($"                a{p}_0 = {vector}.MultiplyAddEstimate({vector}.Create(s[{p * 16}]), w0, a{p}_0);");
                 continue;
             }
 
             code.AppendLine($"                var x{p} = {vector}.Create(s[{p * 16}]);");
-            for (var v = 0; v < vectors; v++) code.AppendLine($"                a{p}_{v} = {vector}.FusedMultiplyAdd(x{p}, w{v}, a{p}_{v});");
+            for (var v = 0; v < vectors; v++) code.AppendLine($"                a{p}_{v} = {vector}.MultiplyAddEstimate(x{p}, w{v}, a{p}_{v});");
         }
 
         code.AppendLine("                s++;");
@@ -135,12 +135,12 @@ public sealed class DenseKernels : IIncrementalGenerator
         {
             if (vectors == 1)
             {
-                code.AppendLine($"                a{c}_0 = {vector}.FusedMultiplyAdd({vector}.Create(x[{c}]), d0, a{c}_0);");
+                code.AppendLine($"                a{c}_0 = {vector}.MultiplyAddEstimate({vector}.Create(x[{c}]), d0, a{c}_0);");
                 continue;
             }
 
             code.AppendLine($"                var x{c} = {vector}.Create(x[{c}]);");
-            for (var v = 0; v < vectors; v++) code.AppendLine($"                a{c}_{v} = {vector}.FusedMultiplyAdd(x{c}, d{v}, a{c}_{v});");
+            for (var v = 0; v < vectors; v++) code.AppendLine($"                a{c}_{v} = {vector}.MultiplyAddEstimate(x{c}, d{v}, a{c}_{v});");
         }
 
         code.AppendLine("                x += 16;");

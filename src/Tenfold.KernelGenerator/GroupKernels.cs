@@ -133,9 +133,9 @@ public sealed class GroupKernels : IIncrementalGenerator
             {
                 code.AppendLine($"                var v{k} = {Lanes(k)};");
                 var (chain, starts) = (stride == 2 && k % 2 == 1 ? "2" : "", stride == 2 && k == 1); // at stride 2 two sums are under way, too few to hide how long an addition takes
-                if (ends != null) code.AppendLine($"                {ends}{chain} = {vector}.FusedMultiplyAdd(v{k}, w{k - first}_2, {ends}{chain});");
-                if (goes != null) code.AppendLine($"                {goes}{chain} = {vector}.FusedMultiplyAdd(v{k}, w{k - first}_1, {goes}{chain});");
-                if (begins != null) code.AppendLine($"                {begins}{chain} = {(starts ? $"v{k} * w{k - first}_0" : $"{vector}.FusedMultiplyAdd(v{k}, w{k - first}_0, {begins}{chain})")};");
+                if (ends != null) code.AppendLine($"                {ends}{chain} = {vector}.MultiplyAddEstimate(v{k}, w{k - first}_2, {ends}{chain});");
+                if (goes != null) code.AppendLine($"                {goes}{chain} = {vector}.MultiplyAddEstimate(v{k}, w{k - first}_1, {goes}{chain});");
+                if (begins != null) code.AppendLine($"                {begins}{chain} = {(starts ? $"v{k} * w{k - first}_0" : $"{vector}.MultiplyAddEstimate(v{k}, w{k - first}_0, {begins}{chain})")};");
             }
 
             code.AppendLine("            }");

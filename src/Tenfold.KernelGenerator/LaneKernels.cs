@@ -75,7 +75,7 @@ public sealed class LaneKernels : IIncrementalGenerator
             code.AppendLine($"                    var x{q} = {(outside.Length > 0 ? $"{outside} ? default : " : "")}{vector}.Load({(apart ? "at" : $"x + {q * 16}")});");
             if (apart && q + 1 < columns) code.AppendLine("                    at += pixel;");
             for (var p = 0; p < outputs; p++)
-                if (q - p * stride is var j && j >= 0 && j < kernel) code.AppendLine($"                    a{p} = {vector}.FusedMultiplyAdd(x{q}, w{j}, a{p});");
+                if (q - p * stride is var j && j >= 0 && j < kernel) code.AppendLine($"                    a{p} = {vector}.MultiplyAddEstimate(x{q}, w{j}, a{p});");
         }
 
         code.AppendLine("                    x += xRow;");
@@ -102,7 +102,7 @@ public sealed class LaneKernels : IIncrementalGenerator
         Store("Free", "", p => $"a{p}");
         Store("Bounded", $"var (lowest, highest) = ({vector}.Create(t.Low), {vector}.Create(t.High));", p => $"{vector}.MinNative(highest, {vector}.MaxNative(lowest, a{p}))");
         Store("HardSwish", $"var (sixth, half) = ({vector}.Create(1f / 6), {vector}.Create(0.5f));",
-            p => $"(a{p} * {vector}.MinNative({vector}<float>.One, {vector}.MaxNative({vector}<float>.Zero, {vector}.FusedMultiplyAdd(a{p}, sixth, half))))");
+            p => $"(a{p} * {vector}.MinNative({vector}<float>.One, {vector}.MaxNative({vector}<float>.Zero, {vector}.MultiplyAddEstimate(a{p}, sixth, half))))");
         code.AppendLine("            }");
         code.AppendLine("        }");
         code.AppendLine("    }");
@@ -143,7 +143,7 @@ public sealed class LaneKernels : IIncrementalGenerator
         {
             code.AppendLine($"                    var x{q} = {vector}.Load(x + {q * 16});");
             for (var p = 0; p < pixels; p++)
-                if (q - p * stride is var j && j >= 0 && j < kernel) code.AppendLine($"                    a{p % sets}_{j} = {vector}.FusedMultiplyAdd(d{p}, x{q}, a{p % sets}_{j});");
+                if (q - p * stride is var j && j >= 0 && j < kernel) code.AppendLine($"                    a{p % sets}_{j} = {vector}.MultiplyAddEstimate(d{p}, x{q}, a{p % sets}_{j});");
         }
 
         code.AppendLine($"                    x += {pixels * stride * 16};");
@@ -152,7 +152,7 @@ public sealed class LaneKernels : IIncrementalGenerator
         code.AppendLine("                for (; n > 0; n--)");
         code.AppendLine("                {");
         code.AppendLine($"                    var d = {vector}.Load(dy);");
-        for (var j = 0; j < kernel; j++) code.AppendLine($"                    a0_{j} = {vector}.FusedMultiplyAdd(d, {vector}.Load(x + {j * 16}), a0_{j});");
+        for (var j = 0; j < kernel; j++) code.AppendLine($"                    a0_{j} = {vector}.MultiplyAddEstimate(d, {vector}.Load(x + {j * 16}), a0_{j});");
         code.AppendLine($"                    x += {stride * 16};");
         code.AppendLine("                    dy += 16;");
         code.AppendLine("                }");

@@ -52,9 +52,9 @@ public sealed class OuterPairKernels : IIncrementalGenerator
         for (var p = 0; p < Pixels; p += 3)
         {
             var (q, single) = (p + 1, p + 2);
-            var add = p == 0 ? $"{Vector}.FusedMultiplyAdd" : Negated;
+            var add = p == 0 ? $"{Vector}.MultiplyAddEstimate" : Negated;
             for (var i = p; i <= single; i++) code.AppendLine($"                var d{i} = {Vector}.Load(dy + {i * Lanes});");
-            code.AppendLine($"                xs{p / 3} = {Vector}.FusedMultiplyAdd({Vector}.Load(x + {p * Lanes}), {Vector}.Load(x + {q * Lanes}), xs{p / 3});");
+            code.AppendLine($"                xs{p / 3} = {Vector}.MultiplyAddEstimate({Vector}.Load(x + {p * Lanes}), {Vector}.Load(x + {q * Lanes}), xs{p / 3});");
             code.AppendLine($"                ds = {add}(d{p}, d{q}, ds);");
             for (var c = 0; c < Channels; c++)
             {
@@ -63,7 +63,7 @@ public sealed class OuterPairKernels : IIncrementalGenerator
                 code.AppendLine(p == 0
                     ? $"                a{c} = {add}({X(p)} + d{q}, {X(q)} + d{p}, a{c});"
                     : $"                a{c} = {add}(d{q} - {X(p)}, d{p} - {X(q)}, a{c});");
-                code.AppendLine($"                a{c} = {Vector}.FusedMultiplyAdd({X(single)}, d{single}, a{c});");
+                code.AppendLine($"                a{c} = {Vector}.MultiplyAddEstimate({X(single)}, d{single}, a{c});");
             }
         }
 
@@ -73,7 +73,7 @@ public sealed class OuterPairKernels : IIncrementalGenerator
         code.AppendLine("            for (; n > 0; n--)");
         code.AppendLine("            {");
         code.AppendLine($"                var d = {Vector}.Load(dy);");
-        for (var c = 0; c < Channels; c++) code.AppendLine($"                a{c} = {Vector}.FusedMultiplyAdd({Vector}.Create(x[{c}]), d, a{c});");
+        for (var c = 0; c < Channels; c++) code.AppendLine($"                a{c} = {Vector}.MultiplyAddEstimate({Vector}.Create(x[{c}]), d, a{c});");
         code.AppendLine($"                x += {Lanes};");
         code.AppendLine($"                dy += {Lanes};");
         code.AppendLine("            }");
@@ -87,7 +87,7 @@ public sealed class OuterPairKernels : IIncrementalGenerator
         code.AppendLine($"        float* surplus = stackalloc float[{Channels}];");
         code.AppendLine("        (xs0 - xs1).Store(surplus);");
         for (var c = 0; c < Channels; c++)
-            code.AppendLine($"        {Vector}.FusedMultiplyAdd(a{c} - ds - {Vector}.Create(surplus[{c}]), scale, {Vector}.Load(sum + {c * Lanes})).Store(sum + {c * Lanes});");
+            code.AppendLine($"        {Vector}.MultiplyAddEstimate(a{c} - ds - {Vector}.Create(surplus[{c}]), scale, {Vector}.Load(sum + {c * Lanes})).Store(sum + {c * Lanes});");
         code.AppendLine("        return true;");
         code.AppendLine("    }");
     }

@@ -79,18 +79,18 @@ public sealed class PairedKernels : IIncrementalGenerator
             var k = turn;
             if (apart)
             {
-                Each(p => $"                a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xa[{p * 16 + k}]), wa, a{p});");
-                Each(p => $"                a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xb[{p * 16 + k}]), wb, a{p});");
+                Each(p => $"                a{p} = Vector512.MultiplyAddEstimate(Vector512.Create(xa[{p * 16 + k}]), wa, a{p});");
+                Each(p => $"                a{p} = Vector512.MultiplyAddEstimate(Vector512.Create(xb[{p * 16 + k}]), wb, a{p});");
             }
             else
             {
                 Each(p => k == 0
-                    ? $"                a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(xa[{p * 16}]) + wb, Vector512.Create(xb[{p * 16}]) + wa, a{p});"
-                    : $"                a{p} = Vector512.FusedMultiplyAdd(wb - Vector512.Create(xa[{p * 16 + 1}]), Vector512.Create(xb[{p * 16 + 1}]) + wa, a{p});");
+                    ? $"                a{p} = Vector512.MultiplyAddEstimate(Vector512.Create(xa[{p * 16}]) + wb, Vector512.Create(xb[{p * 16}]) + wa, a{p});"
+                    : $"                a{p} = Vector512.MultiplyAddEstimate(wb - Vector512.Create(xa[{p * 16 + 1}]), Vector512.Create(xb[{p * 16 + 1}]) + wa, a{p});");
             }
 
             code.AppendLine($"                var wc = Vector512.Load(w + {48 * turn + 32});");
-            Each(p => $"                a{p} = Vector512.FusedMultiplyAdd(Vector512.Create({(k == 0 ? "xc" : "xd")}[{p * 16}]), wc, a{p});");
+            Each(p => $"                a{p} = Vector512.MultiplyAddEstimate(Vector512.Create({(k == 0 ? "xc" : "xd")}[{p * 16}]), wc, a{p});");
             code.AppendLine("            }");
         }
 
@@ -106,7 +106,7 @@ public sealed class PairedKernels : IIncrementalGenerator
         code.AppendLine("            do");
         code.AppendLine("            {");
         code.AppendLine("                var wc = Vector512.Load(w);");
-        Each(p => $"                a{p} = Vector512.FusedMultiplyAdd(Vector512.Create(s[{p * 16}]), wc, a{p});");
+        Each(p => $"                a{p} = Vector512.MultiplyAddEstimate(Vector512.Create(s[{p * 16}]), wc, a{p});");
         code.AppendLine("                s++;");
         code.AppendLine("                w += 16;");
         code.AppendLine("            }");
@@ -114,7 +114,7 @@ public sealed class PairedKernels : IIncrementalGenerator
         code.AppendLine("        }");
         code.AppendLine($"        var factor = {(planes ? "t.Factor" : "Vector512.Load(t.Factor)")};");
         code.AppendLine($"        var bias = {(planes ? "t.Bias" : "Vector512.Load(t.Bias)")};");
-        Each(p => planes ? $"        a{p} = Vector512.FusedMultiplyAdd(a{p}, Vector512.Create(factor[{p}]), Vector512.Create(bias[{p}]));" : $"        a{p} = Vector512.FusedMultiplyAdd(a{p}, factor, bias);");
+        Each(p => planes ? $"        a{p} = Vector512.MultiplyAddEstimate(a{p}, Vector512.Create(factor[{p}]), Vector512.Create(bias[{p}]));" : $"        a{p} = Vector512.MultiplyAddEstimate(a{p}, factor, bias);");
         code.AppendLine("        var add = t.Add;");
         code.AppendLine("        if (add != null)");
         code.AppendLine("        {");

@@ -104,7 +104,7 @@ public sealed class PlaneKernels : IIncrementalGenerator
         {
             code.AppendLine($"            var {x} = {vector}.Load({place});");
             for (var r = 0; r < rows; r++)
-                if (q - r * stride is var i && i >= 0 && i < kernel) code.AppendLine($"            a{r} = {vector}.FusedMultiplyAdd({x}, {weight(i)}, a{r});");
+                if (q - r * stride is var i && i >= 0 && i < kernel) code.AppendLine($"            a{r} = {vector}.MultiplyAddEstimate({x}, {weight(i)}, a{r});");
         }
     }
 
@@ -135,7 +135,7 @@ public sealed class PlaneKernels : IIncrementalGenerator
             for (var r = 0; r < rows; r++)
             {
                 code.AppendLine($"                    var v{j}_{r} = {vector}.Load(x{r} + o{j});");
-                for (var o = 0; o < Outs; o++) code.AppendLine($"                    a{o}_{r} = {vector}.FusedMultiplyAdd(v{j}_{r}, w{j}_{o}, a{o}_{r});");
+                for (var o = 0; o < Outs; o++) code.AppendLine($"                    a{o}_{r} = {vector}.MultiplyAddEstimate(v{j}_{r}, w{j}_{o}, a{o}_{r});");
             }
         }
 

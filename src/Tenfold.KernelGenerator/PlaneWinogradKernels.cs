@@ -78,7 +78,7 @@ public sealed class PlaneWinogradKernels : IIncrementalGenerator
             for (var j = 0; j < 3; j++)
             {
                 code.AppendLine($"                var v{p}_{j} = {Vector}.Load(x{(j == 0 ? "" : j == 1 ? " + next" : " + nextNext")});");
-                for (var o = 0; o < Outs; o++) code.AppendLine($"                a{o}_{p} = {Vector}.FusedMultiplyAdd(v{p}_{j}, {Vector}.Create(w[{(p * 3 + j) * Outs + o}]), a{o}_{p});");
+                for (var o = 0; o < Outs; o++) code.AppendLine($"                a{o}_{p} = {Vector}.MultiplyAddEstimate(v{p}_{j}, {Vector}.Create(w[{(p * 3 + j) * Outs + o}]), a{o}_{p});");
             }
 
             if (p + 1 < Size) code.AppendLine("                x += row;");

@@ -130,7 +130,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
             {
                 var power = System.Math.Pow(p, i);
                 sum = power == 1 ? (sum.Length == 0 ? $"d{i}" : $"({sum} + d{i})")
-                    : sum.Length == 0 ? $"(d{i} * {constants.Of(power)})" : $"{vector}.FusedMultiplyAdd(d{i}, {constants.Of(power)}, {sum})";
+                    : sum.Length == 0 ? $"(d{i} * {constants.Of(power)})" : $"{vector}.MultiplyAddEstimate(d{i}, {constants.Of(power)}, {sum})";
             }
 
             return sum;
@@ -155,8 +155,8 @@ public sealed class WinogradTransforms : IIncrementalGenerator
                 continue;
             }
 
-            code.AppendLine($"                {vector}.FusedMultiplyAdd(o{j}, {constants.Of(points[j])}, e{j}).Store({store(1 + 2 * j)});");
-            code.AppendLine($"                {vector}.FusedMultiplyAdd(o{j}, {constants.Of(-points[j])}, e{j}).Store({store(2 + 2 * j)});");
+            code.AppendLine($"                {vector}.MultiplyAddEstimate(o{j}, {constants.Of(points[j])}, e{j}).Store({store(1 + 2 * j)});");
+            code.AppendLine($"                {vector}.MultiplyAddEstimate(o{j}, {constants.Of(-points[j])}, e{j}).Store({store(2 + 2 * j)});");
         }
 
         code.AppendLine($"                ({Sum(1, all)}).Store({store(size - 1)});");
@@ -166,7 +166,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         {
             var sum = $"d{first + 2 * (c.Length - 1)}";
             for (var k = c.Length - 2; k >= 0; k--)
-                sum = c[k] == -1 ? $"({sum} - d{first + 2 * k})" : $"{vector}.FusedMultiplyAdd(d{first + 2 * k}, {constants.Of(c[k])}, {sum})";
+                sum = c[k] == -1 ? $"({sum} - d{first + 2 * k})" : $"{vector}.MultiplyAddEstimate(d{first + 2 * k}, {constants.Of(c[k])}, {sum})";
             return sum;
         }
     }
@@ -235,7 +235,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
             {
                 var (value, power) = (k % 2 == 0 ? $"s{j}" : $"d{j}", System.Math.Pow(points[j], k));
                 sum = power == 1 ? (sum.Length == 0 ? value : $"({sum} + {value})")
-                    : sum.Length == 0 ? $"({value} * {constants.Of(power)})" : $"{vector}.FusedMultiplyAdd({value}, {constants.Of(power)}, {sum})";
+                    : sum.Length == 0 ? $"({value} * {constants.Of(power)})" : $"{vector}.MultiplyAddEstimate({value}, {constants.Of(power)}, {sum})";
             }
 
             code.AppendLine($"                var y{k} = {sum};");

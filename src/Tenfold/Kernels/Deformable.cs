@@ -133,8 +133,8 @@ internal sealed unsafe class DeformableSampler(DeformableShape shape)
         var (c, d) = (new Vector<float>(corners.W10 * mask), new Vector<float>(corners.W11 * mask));
         for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
         {
-            var upper = Vector.FusedMultiplyAdd(a, Vector.Load(plane + corners.P00 + lane), b * Vector.Load(plane + corners.P01 + lane));
-            var lower = Vector.FusedMultiplyAdd(c, Vector.Load(plane + corners.P10 + lane), d * Vector.Load(plane + corners.P11 + lane));
+            var upper = Vector.MultiplyAddEstimate(a, Vector.Load(plane + corners.P00 + lane), b * Vector.Load(plane + corners.P01 + lane));
+            var lower = Vector.MultiplyAddEstimate(c, Vector.Load(plane + corners.P10 + lane), d * Vector.Load(plane + corners.P11 + lane));
             (upper + lower).Store(y + lane);
         }
     }
@@ -160,10 +160,10 @@ internal sealed unsafe class DeformableSampler(DeformableShape shape)
                         for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
                         {
                             var g = Vector.Load(scratch + (tap * Tile + p) * Dense.Block + lane) & Within(lane, first, last);
-                            Vector.FusedMultiplyAdd(a, g, Vector.Load(plane + at.P00 + lane)).Store(plane + at.P00 + lane);
-                            Vector.FusedMultiplyAdd(b, g, Vector.Load(plane + at.P01 + lane)).Store(plane + at.P01 + lane);
-                            Vector.FusedMultiplyAdd(c, g, Vector.Load(plane + at.P10 + lane)).Store(plane + at.P10 + lane);
-                            Vector.FusedMultiplyAdd(d, g, Vector.Load(plane + at.P11 + lane)).Store(plane + at.P11 + lane);
+                            Vector.MultiplyAddEstimate(a, g, Vector.Load(plane + at.P00 + lane)).Store(plane + at.P00 + lane);
+                            Vector.MultiplyAddEstimate(b, g, Vector.Load(plane + at.P01 + lane)).Store(plane + at.P01 + lane);
+                            Vector.MultiplyAddEstimate(c, g, Vector.Load(plane + at.P10 + lane)).Store(plane + at.P10 + lane);
+                            Vector.MultiplyAddEstimate(d, g, Vector.Load(plane + at.P11 + lane)).Store(plane + at.P11 + lane);
                         }
                     }
         }

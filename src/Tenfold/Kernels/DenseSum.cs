@@ -267,15 +267,15 @@ internal sealed unsafe class DenseSum
         for (var k = 0; k + 1 < count; k += 2)
         {
             var (w, other) = (Vector512.Load(rows + k * Width), Vector512.Load(rows + (k + 1) * Width));
-            squares = Vector512.FusedMultiplyAdd(w, w, squares);
-            others = Vector512.FusedMultiplyAdd(other, other, others);
+            squares = Vector512.MultiplyAddEstimate(w, w, squares);
+            others = Vector512.MultiplyAddEstimate(other, other, others);
         }
 
         squares += others;
         if (count % 2 != 0)
         {
             var last = Vector512.Load(rows + (count - 1) * Width);
-            squares = Vector512.FusedMultiplyAdd(last, last, squares);
+            squares = Vector512.MultiplyAddEstimate(last, last, squares);
         }
 
         for (var v = 0; v < Width; v++)
@@ -359,20 +359,20 @@ internal sealed unsafe class DenseSum
             for (; pair < last && pair->Channels == Width; pair++)
             {
                 float* a = x + pair->A, b = x + pair->B;
-                sum0 = Vector512.FusedMultiplyAdd(Vector512.Load(a), Vector512.Load(b), sum0);
-                sum1 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 16), Vector512.Load(b + 16), sum1);
-                sum2 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 32), Vector512.Load(b + 32), sum2);
-                sum3 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 48), Vector512.Load(b + 48), sum3);
+                sum0 = Vector512.MultiplyAddEstimate(Vector512.Load(a), Vector512.Load(b), sum0);
+                sum1 = Vector512.MultiplyAddEstimate(Vector512.Load(a + 16), Vector512.Load(b + 16), sum1);
+                sum2 = Vector512.MultiplyAddEstimate(Vector512.Load(a + 32), Vector512.Load(b + 32), sum2);
+                sum3 = Vector512.MultiplyAddEstimate(Vector512.Load(a + 48), Vector512.Load(b + 48), sum3);
             }
 
             for (; pair < last; pair++)
             {
                 float* a = x + pair->A, b = x + pair->B;
                 var mask = Vector512.Load(masks + pair->Channels * Width).AsSingle();
-                sum0 = Vector512.FusedMultiplyAdd(Vector512.Load(a) & mask, Vector512.Load(b) & mask, sum0);
-                sum1 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 16) & mask, Vector512.Load(b + 16) & mask, sum1);
-                sum2 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 32) & mask, Vector512.Load(b + 32) & mask, sum2);
-                sum3 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 48) & mask, Vector512.Load(b + 48) & mask, sum3);
+                sum0 = Vector512.MultiplyAddEstimate(Vector512.Load(a) & mask, Vector512.Load(b) & mask, sum0);
+                sum1 = Vector512.MultiplyAddEstimate(Vector512.Load(a + 16) & mask, Vector512.Load(b + 16) & mask, sum1);
+                sum2 = Vector512.MultiplyAddEstimate(Vector512.Load(a + 32) & mask, Vector512.Load(b + 32) & mask, sum2);
+                sum3 = Vector512.MultiplyAddEstimate(Vector512.Load(a + 48) & mask, Vector512.Load(b + 48) & mask, sum3);
             }
 
             Alternately(Quarter(sum0), Quarter(sum1), Quarter(sum2), Quarter(sum3)).Store(to + p);
@@ -384,7 +384,7 @@ internal sealed unsafe class DenseSum
             for (var pair = begin; pair < last; pair++)
             {
                 var mask = Vector512.Load(masks + pair->Channels * Width).AsSingle();
-                sum = Vector512.FusedMultiplyAdd(Vector512.Load(x + pair->A) & mask, Vector512.Load(x + pair->B) & mask, sum);
+                sum = Vector512.MultiplyAddEstimate(Vector512.Load(x + pair->A) & mask, Vector512.Load(x + pair->B) & mask, sum);
             }
 
             to[p] = Alternately(Quarter(sum), default, default, default).ToScalar();
@@ -409,7 +409,7 @@ internal sealed unsafe class DenseSum
                 count += 2 * pair->Channels;
                 var mask = Vector512.Load(masks + pair->Channels * Width).AsSingle();
                 var (a, b) = (Vector512.Load(pixel + pair->A) & mask, Vector512.Load(pixel + pair->B) & mask);
-                squares = Vector512.FusedMultiplyAdd(a, a, Vector512.FusedMultiplyAdd(b, b, squares));
+                squares = Vector512.MultiplyAddEstimate(a, a, Vector512.MultiplyAddEstimate(b, b, squares));
             }
         }
 
@@ -432,7 +432,7 @@ internal sealed unsafe class DenseSum
         {
             var partial = at / pixels % blocks == blocks - 1; // lanes behind the last channel hold anything
             var v = partial ? Vector512.Load(x + at * Width) & last : Vector512.Load(x + at * Width);
-            squares = Vector512.FusedMultiplyAdd(v, v, squares);
+            squares = Vector512.MultiplyAddEstimate(v, v, squares);
             count += partial ? channels - (blocks - 1) * Width : Width;
         }
 

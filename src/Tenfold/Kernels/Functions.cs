@@ -14,10 +14,10 @@ internal static class Functions
     {
         // Beyond these bounds the result is infinity or 0. The bound comes first, so that NaN passes.
         var bounded = Vector.MinNative(new Vector<float>(89), Vector.MaxNative(new Vector<float>(-104), x));
-        var shifted = Vector.FusedMultiplyAdd(bounded, new Vector<float>(1.44269504f), new Vector<float>(Magic));
+        var shifted = Vector.MultiplyAddEstimate(bounded, new Vector<float>(1.44269504f), new Vector<float>(Magic));
         var n = shifted - new Vector<float>(Magic);
-        var r = Vector.FusedMultiplyAdd(n, new Vector<float>(-0.693359375f), bounded);
-        r = Vector.FusedMultiplyAdd(n, new Vector<float>(2.12194440e-4f), r);
+        var r = Vector.MultiplyAddEstimate(n, new Vector<float>(-0.693359375f), bounded);
+        r = Vector.MultiplyAddEstimate(n, new Vector<float>(2.12194440e-4f), r);
         var p = Vector<float>.One + Rest(r);
         // 2^n in two factors, for n from -150 to 128 is more than an exponent holds.
         var whole = Vector.AsVectorInt32(shifted) - Vector.AsVectorInt32(new Vector<float>(Magic));
@@ -32,11 +32,11 @@ internal static class Functions
     public static Vector<float> Sigmoid(Vector<float> x)
     {
         var bounded = Vector.MinNative(new Vector<float>(87), Vector.MaxNative(new Vector<float>(-87), x));
-        var shifted = Vector.FusedMultiplyAdd(bounded, new Vector<float>(-1.44269504f), new Vector<float>(Magic));
+        var shifted = Vector.MultiplyAddEstimate(bounded, new Vector<float>(-1.44269504f), new Vector<float>(Magic));
         var n = shifted - new Vector<float>(Magic);
-        var r = Vector.FusedMultiplyAdd(n, new Vector<float>(-0.693147181f), -bounded);
+        var r = Vector.MultiplyAddEstimate(n, new Vector<float>(-0.693147181f), -bounded);
         var power = Vector.AsVectorSingle(Vector.ShiftLeft(Vector.AsVectorInt32(shifted), 23) + Vector.AsVectorInt32(Vector<float>.One)); // of Magic nothing is left
-        return Vector<float>.One / Vector.FusedMultiplyAdd(Rest(r), power, power + Vector<float>.One);
+        return Vector<float>.One / Vector.MultiplyAddEstimate(Rest(r), power, power + Vector<float>.One);
     }
 
     /// <summary>1 + e^-x, what a sigmoid divides by, for AVX-512: a table of 2^(i/32) leaves so small a rest that its square is enough.</summary>
@@ -52,12 +52,12 @@ internal static class Functions
         var low = Vector512.Create(1, 1.0218972f, 1.0442737f, 1.0671405f, 1.0905077f, 1.1143868f, 1.1387886f, 1.1637249f, 1.1892071f, 1.2152474f, 1.2418578f, 1.2690509f, 1.2968396f, 1.3252367f, 1.3542556f, 1.3839099f);
         var high = Vector512.Create(1.4142135f, 1.4451808f, 1.4768262f, 1.5091645f, 1.5422108f, 1.5759809f, 1.6104903f, 1.6457555f, 1.6817929f, 1.7186193f, 1.7562522f, 1.7947091f, 1.8340081f, 1.8741677f, 1.9152066f, 1.9571441f);
         var bounded = Vector512.MinNative(Vector512.Create(200f), x); // beyond, 0 times a rest that is none would not be 0
-        var shifted = Vector512.FusedMultiplyAdd(bounded, Vector512.Create(-1.44269504f), Vector512.Create(Magic / 32));
+        var shifted = Vector512.MultiplyAddEstimate(bounded, Vector512.Create(-1.44269504f), Vector512.Create(Magic / 32));
         var n = shifted - Vector512.Create(Magic / 32); // in whole 32nds
-        var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(0.693147181f), bounded); // -r: no change of sign
-        var p = Vector512.FusedMultiplyAdd(Vector512.FusedMultiplyAdd(r, Vector512.Create(0.5f), Vector512.Create(-1.00001466f)), r, Vector512<float>.One);
+        var r = Vector512.MultiplyAddEstimate(n, Vector512.Create(0.693147181f), bounded); // -r: no change of sign
+        var p = Vector512.MultiplyAddEstimate(Vector512.MultiplyAddEstimate(r, Vector512.Create(0.5f), Vector512.Create(-1.00001466f)), r, Vector512<float>.One);
         var power = Avx512F.PermuteVar16x32x2(low, shifted.AsInt32(), high); // looks at the lowest five bits
-        return Vector512.FusedMultiplyAdd(Avx512F.Scale(power, n), p, Vector512<float>.One); // infinity and 0 where an exponent ends
+        return Vector512.MultiplyAddEstimate(Avx512F.Scale(power, n), p, Vector512<float>.One); // infinity and 0 where an exponent ends
     }
 
     /// <summary>Near 0 a polynomial in x, for there 1 - 2 / (e^2x + 1) loses its digits. Cephes' tanhf.</summary>
@@ -67,11 +67,11 @@ internal static class Functions
         var far = Vector<float>.One - new Vector<float>(2) / (Exp(size + size) + Vector<float>.One);
         var z = x * x;
         var p = new Vector<float>(-5.70498872745e-3f);
-        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(2.06390887954e-2f));
-        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(-5.37397155531e-2f));
-        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(1.33314422036e-1f));
-        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(-3.33332819422e-1f));
-        var near = Vector.FusedMultiplyAdd(p * z, size, size);
+        p = Vector.MultiplyAddEstimate(p, z, new Vector<float>(2.06390887954e-2f));
+        p = Vector.MultiplyAddEstimate(p, z, new Vector<float>(-5.37397155531e-2f));
+        p = Vector.MultiplyAddEstimate(p, z, new Vector<float>(1.33314422036e-1f));
+        p = Vector.MultiplyAddEstimate(p, z, new Vector<float>(-3.33332819422e-1f));
+        var near = Vector.MultiplyAddEstimate(p * z, size, size);
         var y = Vector.ConditionalSelect(Vector.LessThan(size, new Vector<float>(0.625f)), near, far);
         return Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), -y, y);
     }
@@ -100,23 +100,23 @@ internal static class Functions
     {
         var z = x * x;
         var p = new Vector<float>(7.889119297e-5f);
-        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(-8.020820841e-4f));
-        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(5.189535208e-3f));
-        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(-2.685444430e-2f));
-        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(0.1128360033f));
-        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(-0.3761262596f));
-        p = Vector.FusedMultiplyAdd(p, z, new Vector<float>(0.1283791661f));
-        var near = Vector.FusedMultiplyAdd(p, x, x);
+        p = Vector.MultiplyAddEstimate(p, z, new Vector<float>(-8.020820841e-4f));
+        p = Vector.MultiplyAddEstimate(p, z, new Vector<float>(5.189535208e-3f));
+        p = Vector.MultiplyAddEstimate(p, z, new Vector<float>(-2.685444430e-2f));
+        p = Vector.MultiplyAddEstimate(p, z, new Vector<float>(0.1128360033f));
+        p = Vector.MultiplyAddEstimate(p, z, new Vector<float>(-0.3761262596f));
+        p = Vector.MultiplyAddEstimate(p, z, new Vector<float>(0.1283791661f));
+        var near = Vector.MultiplyAddEstimate(p, x, x);
         var size = Vector.Abs(x);
         var t = Vector.MinNative(new Vector<float>(4), size);
         var q = new Vector<float>(-4.314356829e-6f);
-        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(3.793162250e-5f));
-        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(8.883974806e-5f));
-        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(-3.039451063e-3f));
-        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(2.285253070e-2f));
-        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(-0.1054334790f));
-        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(-0.6355364323f));
-        q = Vector.FusedMultiplyAdd(q, t, new Vector<float>(-1.128571153f));
+        q = Vector.MultiplyAddEstimate(q, t, new Vector<float>(3.793162250e-5f));
+        q = Vector.MultiplyAddEstimate(q, t, new Vector<float>(8.883974806e-5f));
+        q = Vector.MultiplyAddEstimate(q, t, new Vector<float>(-3.039451063e-3f));
+        q = Vector.MultiplyAddEstimate(q, t, new Vector<float>(2.285253070e-2f));
+        q = Vector.MultiplyAddEstimate(q, t, new Vector<float>(-0.1054334790f));
+        q = Vector.MultiplyAddEstimate(q, t, new Vector<float>(-0.6355364323f));
+        q = Vector.MultiplyAddEstimate(q, t, new Vector<float>(-1.128571153f));
         var far = Vector<float>.One - Exp(q * t);
         return Vector.ConditionalSelect(Vector.LessThan(size, Vector<float>.One), near, Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), -far, far));
     }
@@ -141,12 +141,12 @@ internal static class Functions
     private static Vector<float> Rest(Vector<float> r)
     {
         var p = new Vector<float>(1.9875691500e-4f);
-        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(1.3981999507e-3f));
-        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(8.3334519073e-3f));
-        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(4.1665795894e-2f));
-        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(1.6666665459e-1f));
-        p = Vector.FusedMultiplyAdd(p, r, new Vector<float>(0.5f));
-        return Vector.FusedMultiplyAdd(p, r * r, r);
+        p = Vector.MultiplyAddEstimate(p, r, new Vector<float>(1.3981999507e-3f));
+        p = Vector.MultiplyAddEstimate(p, r, new Vector<float>(8.3334519073e-3f));
+        p = Vector.MultiplyAddEstimate(p, r, new Vector<float>(4.1665795894e-2f));
+        p = Vector.MultiplyAddEstimate(p, r, new Vector<float>(1.6666665459e-1f));
+        p = Vector.MultiplyAddEstimate(p, r, new Vector<float>(0.5f));
+        return Vector.MultiplyAddEstimate(p, r * r, r);
     }
 
     private static Vector<float> Power(Vector<int> n) => Vector.AsVectorSingle(Vector.ShiftLeft(n + new Vector<int>(127), 23));
@@ -179,10 +179,10 @@ internal readonly struct HardSigmoidOf : IWideMap
     public Vector512<float> Of(Vector512<float> x) => Hard(x);
 
     public static Vector<float> Hard(Vector<float> x) =>
-        Vector.MinNative(Vector<float>.One, Vector.MaxNative(Vector<float>.Zero, Vector.FusedMultiplyAdd(x, new Vector<float>(1f / 6), new Vector<float>(0.5f))));
+        Vector.MinNative(Vector<float>.One, Vector.MaxNative(Vector<float>.Zero, Vector.MultiplyAddEstimate(x, new Vector<float>(1f / 6), new Vector<float>(0.5f))));
 
     public static Vector512<float> Hard(Vector512<float> x) =>
-        Vector512.MinNative(Vector512<float>.One, Vector512.MaxNative(Vector512<float>.Zero, Vector512.FusedMultiplyAdd(x, Vector512.Create(1f / 6), Vector512.Create(0.5f))));
+        Vector512.MinNative(Vector512<float>.One, Vector512.MaxNative(Vector512<float>.Zero, Vector512.MultiplyAddEstimate(x, Vector512.Create(1f / 6), Vector512.Create(0.5f))));
 }
 
 internal readonly struct HardSwishOf : IWideMap

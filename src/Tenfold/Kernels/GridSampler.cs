@@ -35,8 +35,8 @@ internal readonly unsafe struct GridSampler(int taps, int pixels)
                 Vector<float> w0 = new(weights[0]), w1 = new(weights[1]), w2 = new(weights[2]), w3 = new(weights[3]);
                 for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
                 {
-                    var above = Vector.FusedMultiplyAdd(w1, Vector.Load(p1 + lane), w0 * Vector.Load(p0 + lane));
-                    Vector.FusedMultiplyAdd(w3, Vector.Load(p3 + lane), Vector.FusedMultiplyAdd(w2, Vector.Load(p2 + lane), above)).Store(y + lane);
+                    var above = Vector.MultiplyAddEstimate(w1, Vector.Load(p1 + lane), w0 * Vector.Load(p0 + lane));
+                    Vector.MultiplyAddEstimate(w3, Vector.Load(p3 + lane), Vector.MultiplyAddEstimate(w2, Vector.Load(p2 + lane), above)).Store(y + lane);
                 }
 
                 continue;
@@ -45,7 +45,7 @@ internal readonly unsafe struct GridSampler(int taps, int pixels)
             for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
             {
                 var sum = Vector<float>.Zero;
-                for (var t = 0; t < count; t++) sum = Vector.FusedMultiplyAdd(new Vector<float>(weights[t]), Vector.Load(x + (long)places[t] * Dense.Block + lane), sum);
+                for (var t = 0; t < count; t++) sum = Vector.MultiplyAddEstimate(new Vector<float>(weights[t]), Vector.Load(x + (long)places[t] * Dense.Block + lane), sum);
                 sum.Store(y + lane);
             }
         }

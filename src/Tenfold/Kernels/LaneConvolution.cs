@@ -408,13 +408,13 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
                             for (var j = 0; j < columns.Taps; j++, s += tapStep, w += Dense.Block)
                             {
                                 var weight = Vector.Load(w);
-                                a0 = Vector.FusedMultiplyAdd(Vector.Load(s), weight, a0);
-                                a1 = Vector.FusedMultiplyAdd(Vector.Load(s + outStep), weight, a1);
-                                a2 = Vector.FusedMultiplyAdd(Vector.Load(s + 2 * outStep), weight, a2);
-                                a3 = Vector.FusedMultiplyAdd(Vector.Load(s + 3 * outStep), weight, a3);
+                                a0 = Vector.MultiplyAddEstimate(Vector.Load(s), weight, a0);
+                                a1 = Vector.MultiplyAddEstimate(Vector.Load(s + outStep), weight, a1);
+                                a2 = Vector.MultiplyAddEstimate(Vector.Load(s + 2 * outStep), weight, a2);
+                                a3 = Vector.MultiplyAddEstimate(Vector.Load(s + 3 * outStep), weight, a3);
                             }
                         else
-                            for (var j = from; j < to; j++) a0 = Vector.FusedMultiplyAdd(Vector.Load(s + j * tapStep), Vector.Load(w + j * Dense.Block), a0);
+                            for (var j = from; j < to; j++) a0 = Vector.MultiplyAddEstimate(Vector.Load(s + j * tapStep), Vector.Load(w + j * Dense.Block), a0);
                     }
 
                 Put(tile, a0, add, y, lane);

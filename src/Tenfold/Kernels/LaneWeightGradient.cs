@@ -143,11 +143,11 @@ internal sealed unsafe class LaneWeightGradient : WeightGradientKernel
                 var n = to - from;
                 for (; n >= 2; n -= 2, x += 2 * step, dy += 2 * Dense.Block)
                 {
-                    a = Vector.FusedMultiplyAdd(Vector.Load(dy), Vector.Load(x), a);
-                    b = Vector.FusedMultiplyAdd(Vector.Load(dy + Dense.Block), Vector.Load(x + step), b);
+                    a = Vector.MultiplyAddEstimate(Vector.Load(dy), Vector.Load(x), a);
+                    b = Vector.MultiplyAddEstimate(Vector.Load(dy + Dense.Block), Vector.Load(x + step), b);
                 }
 
-                if (n > 0) a = Vector.FusedMultiplyAdd(Vector.Load(dy), Vector.Load(x), a);
+                if (n > 0) a = Vector.MultiplyAddEstimate(Vector.Load(dy), Vector.Load(x), a);
             }
 
             (a + b).Store(sum + lane);

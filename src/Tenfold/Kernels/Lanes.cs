@@ -114,19 +114,19 @@ internal static unsafe class Lanes
                     for (; p + 16 < end; p += 32)
                     {
                         var (v0, v1) = (Vector.Load(x + p), Vector.Load(x + p + 16));
-                        var d0 = LaneMask.Pass(Vector.FusedMultiplyAdd(v0, f, o), low, high, Vector.Load(dy + p));
-                        var d1 = LaneMask.Pass(Vector.FusedMultiplyAdd(v1, f, o), low, high, Vector.Load(dy + p + 16));
+                        var d0 = LaneMask.Pass(Vector.MultiplyAddEstimate(v0, f, o), low, high, Vector.Load(dy + p));
+                        var d1 = LaneMask.Pass(Vector.MultiplyAddEstimate(v1, f, o), low, high, Vector.Load(dy + p + 16));
                         (s0, s1) = (s0 + d0, s1 + d1);
-                        p0 = Vector.FusedMultiplyAdd(d0, v0 - m, p0);
-                        p1 = Vector.FusedMultiplyAdd(d1, v1 - m, p1);
+                        p0 = Vector.MultiplyAddEstimate(d0, v0 - m, p0);
+                        p1 = Vector.MultiplyAddEstimate(d1, v1 - m, p1);
                     }
 
                     if (p < end)
                     {
                         var v = Vector.Load(x + p);
-                        var d = LaneMask.Pass(Vector.FusedMultiplyAdd(v, f, o), low, high, Vector.Load(dy + p));
+                        var d = LaneMask.Pass(Vector.MultiplyAddEstimate(v, f, o), low, high, Vector.Load(dy + p));
                         s0 += d;
-                        p0 = Vector.FusedMultiplyAdd(d, v - m, p0);
+                        p0 = Vector.MultiplyAddEstimate(d, v - m, p0);
                     }
                 }
                 else
@@ -135,15 +135,15 @@ internal static unsafe class Lanes
                     {
                         var (d0, d1) = (Vector.Load(dy + p), Vector.Load(dy + p + 16));
                         (s0, s1) = (s0 + d0, s1 + d1);
-                        p0 = Vector.FusedMultiplyAdd(d0, Vector.Load(x + p) - m, p0);
-                        p1 = Vector.FusedMultiplyAdd(d1, Vector.Load(x + p + 16) - m, p1);
+                        p0 = Vector.MultiplyAddEstimate(d0, Vector.Load(x + p) - m, p0);
+                        p1 = Vector.MultiplyAddEstimate(d1, Vector.Load(x + p + 16) - m, p1);
                     }
 
                     if (p < end)
                     {
                         var d = Vector.Load(dy + p);
                         s0 += d;
-                        p0 = Vector.FusedMultiplyAdd(d, Vector.Load(x + p) - m, p0);
+                        p0 = Vector.MultiplyAddEstimate(d, Vector.Load(x + p) - m, p0);
                     }
                 }
 
@@ -160,10 +160,10 @@ internal static unsafe class Lanes
         {
             var (f, o, least, most) = (Vector512.Load(factor), Vector512.Load(offset), Vector512.Create(low), Vector512.Create(high));
             if (add == null)
-                for (var p = 0; p < pixels * 16; p += 16) Vector512.MinNative(most, Vector512.MaxNative(least, Vector512.FusedMultiplyAdd(Vector512.Load(x + p), f, o))).Store(y + p);
+                for (var p = 0; p < pixels * 16; p += 16) Vector512.MinNative(most, Vector512.MaxNative(least, Vector512.MultiplyAddEstimate(Vector512.Load(x + p), f, o))).Store(y + p);
             else
                 for (var p = 0; p < pixels * 16; p += 16)
-                    Vector512.MinNative(most, Vector512.MaxNative(least, Vector512.FusedMultiplyAdd(Vector512.Load(x + p), f, o) + Vector512.Load(add + p))).Store(y + p);
+                    Vector512.MinNative(most, Vector512.MaxNative(least, Vector512.MultiplyAddEstimate(Vector512.Load(x + p), f, o) + Vector512.Load(add + p))).Store(y + p);
             return;
         }
 
@@ -174,7 +174,7 @@ internal static unsafe class Lanes
                 var (f, o) = (Vector.Load(factor + lane), Vector.Load(offset + lane));
                 for (var p = from + lane; p < Math.Min(pixels * 16, from + Run); p += 16)
                 {
-                    var value = Vector.FusedMultiplyAdd(Vector.Load(x + p), f, o);
+                    var value = Vector.MultiplyAddEstimate(Vector.Load(x + p), f, o);
                     if (add != null) value += Vector.Load(add + p);
                     Vector.MinNative(highest, Vector.MaxNative(lowest, value)).Store(y + p);
                 }
@@ -191,7 +191,7 @@ internal static unsafe class Lanes
         for (; i + Step <= n; i += Step) Vector.MinNative(most, Vector.MaxNative(least, Of(Vector.Load(x + i), add == null ? default : Vector.Load(add + i)))).Store(y + i);
         for (; i < n; i++) y[i] = Vector.MinNative(most, Vector.MaxNative(least, Of(new Vector<float>(x[i]), new Vector<float>(add == null ? 0 : add[i]))))[0];
 
-        Vector<float> Of(Vector<float> value, Vector<float> other) => add == null ? value * f : Vector.FusedMultiplyAdd(value, f, other);
+        Vector<float> Of(Vector<float> value, Vector<float> other) => add == null ? value * f : Vector.MultiplyAddEstimate(value, f, other);
     }
 
     /// <summary>y = x factor + dy slope + offset, each a number per lane.</summary>
@@ -209,12 +209,12 @@ internal static unsafe class Lanes
                     for (; p < end; p += 16)
                     {
                         var v = Vector.Load(x + p);
-                        var d = LaneMask.Pass(Vector.FusedMultiplyAdd(v, mf, mo), low, high, Vector.Load(dy + p));
-                        Vector.FusedMultiplyAdd(v, f, Vector.FusedMultiplyAdd(d, s, o)).Store(y + p);
+                        var d = LaneMask.Pass(Vector.MultiplyAddEstimate(v, mf, mo), low, high, Vector.Load(dy + p));
+                        Vector.MultiplyAddEstimate(v, f, Vector.MultiplyAddEstimate(d, s, o)).Store(y + p);
                     }
                 }
 
-                for (; p < end; p += 16) Vector.FusedMultiplyAdd(Vector.Load(x + p), f, Vector.FusedMultiplyAdd(Vector.Load(dy + p), s, o)).Store(y + p);
+                for (; p < end; p += 16) Vector.MultiplyAddEstimate(Vector.Load(x + p), f, Vector.MultiplyAddEstimate(Vector.Load(dy + p), s, o)).Store(y + p);
             }
     }
 

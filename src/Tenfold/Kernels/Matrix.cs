@@ -63,21 +63,21 @@ internal static unsafe class Matrix
             var q = Vector.Load(x1 + f);
             var r = Vector.Load(x2 + f);
             var u = Vector.Load(w0 + f);
-            a00 = Vector.FusedMultiplyAdd(u, p, a00);
-            a01 = Vector.FusedMultiplyAdd(u, q, a01);
-            a02 = Vector.FusedMultiplyAdd(u, r, a02);
+            a00 = Vector.MultiplyAddEstimate(u, p, a00);
+            a01 = Vector.MultiplyAddEstimate(u, q, a01);
+            a02 = Vector.MultiplyAddEstimate(u, r, a02);
             u = Vector.Load(w1 + f);
-            a10 = Vector.FusedMultiplyAdd(u, p, a10);
-            a11 = Vector.FusedMultiplyAdd(u, q, a11);
-            a12 = Vector.FusedMultiplyAdd(u, r, a12);
+            a10 = Vector.MultiplyAddEstimate(u, p, a10);
+            a11 = Vector.MultiplyAddEstimate(u, q, a11);
+            a12 = Vector.MultiplyAddEstimate(u, r, a12);
             u = Vector.Load(w2 + f);
-            a20 = Vector.FusedMultiplyAdd(u, p, a20);
-            a21 = Vector.FusedMultiplyAdd(u, q, a21);
-            a22 = Vector.FusedMultiplyAdd(u, r, a22);
+            a20 = Vector.MultiplyAddEstimate(u, p, a20);
+            a21 = Vector.MultiplyAddEstimate(u, q, a21);
+            a22 = Vector.MultiplyAddEstimate(u, r, a22);
             u = Vector.Load(w3 + f);
-            a30 = Vector.FusedMultiplyAdd(u, p, a30);
-            a31 = Vector.FusedMultiplyAdd(u, q, a31);
-            a32 = Vector.FusedMultiplyAdd(u, r, a32);
+            a30 = Vector.MultiplyAddEstimate(u, p, a30);
+            a31 = Vector.MultiplyAddEstimate(u, q, a31);
+            a32 = Vector.MultiplyAddEstimate(u, r, a32);
         }
 
         for (var row = 0; row < rows; row++)
@@ -115,14 +115,14 @@ internal static unsafe class Matrix
 
             var p = Vector.Load(x + f);
             var q = Vector.Load(x + f + step);
-            a0 = Vector.FusedMultiplyAdd(Vector.Load(w0 + f), p, a0);
-            b0 = Vector.FusedMultiplyAdd(Vector.Load(w0 + f + step), q, b0);
-            a1 = Vector.FusedMultiplyAdd(Vector.Load(w1 + f), p, a1);
-            b1 = Vector.FusedMultiplyAdd(Vector.Load(w1 + f + step), q, b1);
-            a2 = Vector.FusedMultiplyAdd(Vector.Load(w2 + f), p, a2);
-            b2 = Vector.FusedMultiplyAdd(Vector.Load(w2 + f + step), q, b2);
-            a3 = Vector.FusedMultiplyAdd(Vector.Load(w3 + f), p, a3);
-            b3 = Vector.FusedMultiplyAdd(Vector.Load(w3 + f + step), q, b3);
+            a0 = Vector.MultiplyAddEstimate(Vector.Load(w0 + f), p, a0);
+            b0 = Vector.MultiplyAddEstimate(Vector.Load(w0 + f + step), q, b0);
+            a1 = Vector.MultiplyAddEstimate(Vector.Load(w1 + f), p, a1);
+            b1 = Vector.MultiplyAddEstimate(Vector.Load(w1 + f + step), q, b1);
+            a2 = Vector.MultiplyAddEstimate(Vector.Load(w2 + f), p, a2);
+            b2 = Vector.MultiplyAddEstimate(Vector.Load(w2 + f + step), q, b2);
+            a3 = Vector.MultiplyAddEstimate(Vector.Load(w3 + f), p, a3);
+            b3 = Vector.MultiplyAddEstimate(Vector.Load(w3 + f + step), q, b3);
         }
 
         for (var row = 0; row < rows; row++)
@@ -156,21 +156,21 @@ internal static unsafe class Matrix
             var q1 = Vector.Load(b + step);
             var q2 = Vector.Load(b + 2 * step);
             var s = new Vector<float>(p0[at]);
-            a00 = Vector.FusedMultiplyAdd(s, q0, a00);
-            a01 = Vector.FusedMultiplyAdd(s, q1, a01);
-            a02 = Vector.FusedMultiplyAdd(s, q2, a02);
+            a00 = Vector.MultiplyAddEstimate(s, q0, a00);
+            a01 = Vector.MultiplyAddEstimate(s, q1, a01);
+            a02 = Vector.MultiplyAddEstimate(s, q2, a02);
             s = new Vector<float>(p1[at]);
-            a10 = Vector.FusedMultiplyAdd(s, q0, a10);
-            a11 = Vector.FusedMultiplyAdd(s, q1, a11);
-            a12 = Vector.FusedMultiplyAdd(s, q2, a12);
+            a10 = Vector.MultiplyAddEstimate(s, q0, a10);
+            a11 = Vector.MultiplyAddEstimate(s, q1, a11);
+            a12 = Vector.MultiplyAddEstimate(s, q2, a12);
             s = new Vector<float>(p2[at]);
-            a20 = Vector.FusedMultiplyAdd(s, q0, a20);
-            a21 = Vector.FusedMultiplyAdd(s, q1, a21);
-            a22 = Vector.FusedMultiplyAdd(s, q2, a22);
+            a20 = Vector.MultiplyAddEstimate(s, q0, a20);
+            a21 = Vector.MultiplyAddEstimate(s, q1, a21);
+            a22 = Vector.MultiplyAddEstimate(s, q2, a22);
             s = new Vector<float>(p3[at]);
-            a30 = Vector.FusedMultiplyAdd(s, q0, a30);
-            a31 = Vector.FusedMultiplyAdd(s, q1, a31);
-            a32 = Vector.FusedMultiplyAdd(s, q2, a32);
+            a30 = Vector.MultiplyAddEstimate(s, q0, a30);
+            a31 = Vector.MultiplyAddEstimate(s, q1, a31);
+            a32 = Vector.MultiplyAddEstimate(s, q2, a32);
         }
 
         c += (long)i * cRow;
@@ -194,10 +194,10 @@ internal static unsafe class Matrix
         {
             var at = (long)k * aStep;
             var q = Vector.Load(b);
-            a0 = Vector.FusedMultiplyAdd(new Vector<float>(p0[at]), q, a0);
-            a1 = Vector.FusedMultiplyAdd(new Vector<float>(p1[at]), q, a1);
-            a2 = Vector.FusedMultiplyAdd(new Vector<float>(p2[at]), q, a2);
-            a3 = Vector.FusedMultiplyAdd(new Vector<float>(p3[at]), q, a3);
+            a0 = Vector.MultiplyAddEstimate(new Vector<float>(p0[at]), q, a0);
+            a1 = Vector.MultiplyAddEstimate(new Vector<float>(p1[at]), q, a1);
+            a2 = Vector.MultiplyAddEstimate(new Vector<float>(p2[at]), q, a2);
+            a3 = Vector.MultiplyAddEstimate(new Vector<float>(p3[at]), q, a3);
         }
 
         a0.Store(c + (long)i * cRow);

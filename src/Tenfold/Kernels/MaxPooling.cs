@@ -60,7 +60,7 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
         {
             var (a, b, c) = (Vector512.Load(row + i), Vector512.Load(row + i + step), Vector512.Load(row + i + last));
             Vector512.MaxNative(Vector512.MaxNative(a, b), c).Store(max + i);
-            seen = Vector512.FusedMultiplyAdd(a + b + c, Vector512<float>.Zero, seen);
+            seen = Vector512.MultiplyAddEstimate(a + b + c, Vector512<float>.Zero, seen);
         }
 
         return Vector512.EqualsAll(seen, Vector512<float>.Zero);

@@ -36,13 +36,13 @@ internal static unsafe class OuterPairs
         for (; x + 4 * Dense.Block <= end; x += 4 * Dense.Block)
         {
             var (x0, x1, x2, x3) = (Vector512.Load(x), Vector512.Load(x + Dense.Block), Vector512.Load(x + 2 * Dense.Block), Vector512.Load(x + 3 * Dense.Block));
-            a = Vector512.FusedMultiplyAdd(x0, x0, a);
-            b = Vector512.FusedMultiplyAdd(x1, x1, b);
-            c = Vector512.FusedMultiplyAdd(x2, x2, c);
-            d = Vector512.FusedMultiplyAdd(x3, x3, d);
+            a = Vector512.MultiplyAddEstimate(x0, x0, a);
+            b = Vector512.MultiplyAddEstimate(x1, x1, b);
+            c = Vector512.MultiplyAddEstimate(x2, x2, c);
+            d = Vector512.MultiplyAddEstimate(x3, x3, d);
         }
 
-        for (; x < end; x += Dense.Block) a = Vector512.FusedMultiplyAdd(Vector512.Load(x), Vector512.Load(x), a);
+        for (; x < end; x += Dense.Block) a = Vector512.MultiplyAddEstimate(Vector512.Load(x), Vector512.Load(x), a);
         a = (a + b) + (c + d);
         double sum = 0;
         for (var lane = 0; lane < lanes; lane++) sum += a[lane];
@@ -69,7 +69,7 @@ internal static unsafe class OuterPairs
                 for (; p >= outer.Pixels; p -= outer.Pixels, row += outer.XRow) r++;
                 if (r >= outer.Rows) break;
                 var x = Vector512.Load(row + (nint)p * Dense.Block);
-                sum = Vector512.FusedMultiplyAdd(x, x, sum);
+                sum = Vector512.MultiplyAddEstimate(x, x, sum);
                 p += Step;
             }
         }

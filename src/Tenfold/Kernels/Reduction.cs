@@ -73,7 +73,7 @@ internal static unsafe class Reduction
         for (; i + 2 * v <= n; i += 2 * v)
         {
             var (p, q) = (Vector.Load(y + i), Vector.Load(y + i + v));
-            (s0, s1) = (Vector.FusedMultiplyAdd(p, p, s0), Vector.FusedMultiplyAdd(q, q, s1));
+            (s0, s1) = (Vector.MultiplyAddEstimate(p, p, s0), Vector.MultiplyAddEstimate(q, q, s1));
         }
 
         for (; i < n; i++) spread += y[i] * y[i];

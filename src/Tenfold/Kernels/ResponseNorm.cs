@@ -69,7 +69,7 @@ internal sealed unsafe class ResponseNorm(int channels, int pixels, int size, fl
     {
         var sum = Vector<float>.Zero;
         for (var j = -(size / 2); j < size - size / 2; j++) sum += Vector.Load(squares + c + j);
-        return Vector.FusedMultiplyAdd(new Vector<float>(alpha / size), sum, new Vector<float>(k));
+        return Vector.MultiplyAddEstimate(new Vector<float>(alpha / size), sum, new Vector<float>(k));
     }
 
     private Vector<float> At(float* map, int pixel, int channel) => Vector.Load(Place(map, pixel, channel));

@@ -75,7 +75,7 @@ internal sealed unsafe class Separable(LinearAxis rows, LinearAxis columns, int 
             for (var i = 0; i < n; i += Vector<float>.Count)
             {
                 var value = f * Vector.Load(a + i);
-                if (pair) value = Vector.FusedMultiplyAdd(g, Vector.Load(b + i), value);
+                if (pair) value = Vector.MultiplyAddEstimate(g, Vector.Load(b + i), value);
                 if (k > 0) value += Vector.Load(sum + i);
                 value.Store(sum + i);
             }
@@ -87,7 +87,7 @@ internal sealed unsafe class Separable(LinearAxis rows, LinearAxis columns, int 
         for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
         {
             var sum = Vector<float>.Zero;
-            for (var k = 0; k < sources.Length; k++) sum = Vector.FusedMultiplyAdd(new Vector<float>(weights[k]), Vector.Load(row + sources[k] * Dense.Block + lane), sum);
+            for (var k = 0; k < sources.Length; k++) sum = Vector.MultiplyAddEstimate(new Vector<float>(weights[k]), Vector.Load(row + sources[k] * Dense.Block + lane), sum);
             sum.Store(y + lane);
         }
     }

@@ -56,18 +56,18 @@ internal static unsafe class MachineLimits
         Vector512<float> a0 = b, a1 = b, a2 = b, a3 = b, a4 = b, a5 = b, a6 = b, a7 = b, a8 = b, a9 = b, a10 = b, a11 = b;
         for (var i = 0; i < count; i++)
         {
-            a0 = Vector512.FusedMultiplyAdd(a0, b, c);
-            a1 = Vector512.FusedMultiplyAdd(a1, b, c);
-            a2 = Vector512.FusedMultiplyAdd(a2, b, c);
-            a3 = Vector512.FusedMultiplyAdd(a3, b, c);
-            a4 = Vector512.FusedMultiplyAdd(a4, b, c);
-            a5 = Vector512.FusedMultiplyAdd(a5, b, c);
-            a6 = Vector512.FusedMultiplyAdd(a6, b, c);
-            a7 = Vector512.FusedMultiplyAdd(a7, b, c);
-            a8 = Vector512.FusedMultiplyAdd(a8, b, c);
-            a9 = Vector512.FusedMultiplyAdd(a9, b, c);
-            a10 = Vector512.FusedMultiplyAdd(a10, b, c);
-            a11 = Vector512.FusedMultiplyAdd(a11, b, c);
+            a0 = Vector512.MultiplyAddEstimate(a0, b, c);
+            a1 = Vector512.MultiplyAddEstimate(a1, b, c);
+            a2 = Vector512.MultiplyAddEstimate(a2, b, c);
+            a3 = Vector512.MultiplyAddEstimate(a3, b, c);
+            a4 = Vector512.MultiplyAddEstimate(a4, b, c);
+            a5 = Vector512.MultiplyAddEstimate(a5, b, c);
+            a6 = Vector512.MultiplyAddEstimate(a6, b, c);
+            a7 = Vector512.MultiplyAddEstimate(a7, b, c);
+            a8 = Vector512.MultiplyAddEstimate(a8, b, c);
+            a9 = Vector512.MultiplyAddEstimate(a9, b, c);
+            a10 = Vector512.MultiplyAddEstimate(a10, b, c);
+            a11 = Vector512.MultiplyAddEstimate(a11, b, c);
         }
 
         return Vector512.Sum(a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11);
@@ -80,18 +80,18 @@ internal static unsafe class MachineLimits
         Vector<float> a0 = b, a1 = b, a2 = b, a3 = b, a4 = b, a5 = b, a6 = b, a7 = b, a8 = b, a9 = b, a10 = b, a11 = b;
         for (var i = 0; i < count; i++)
         {
-            a0 = Vector.FusedMultiplyAdd(a0, b, c);
-            a1 = Vector.FusedMultiplyAdd(a1, b, c);
-            a2 = Vector.FusedMultiplyAdd(a2, b, c);
-            a3 = Vector.FusedMultiplyAdd(a3, b, c);
-            a4 = Vector.FusedMultiplyAdd(a4, b, c);
-            a5 = Vector.FusedMultiplyAdd(a5, b, c);
-            a6 = Vector.FusedMultiplyAdd(a6, b, c);
-            a7 = Vector.FusedMultiplyAdd(a7, b, c);
-            a8 = Vector.FusedMultiplyAdd(a8, b, c);
-            a9 = Vector.FusedMultiplyAdd(a9, b, c);
-            a10 = Vector.FusedMultiplyAdd(a10, b, c);
-            a11 = Vector.FusedMultiplyAdd(a11, b, c);
+            a0 = Vector.MultiplyAddEstimate(a0, b, c);
+            a1 = Vector.MultiplyAddEstimate(a1, b, c);
+            a2 = Vector.MultiplyAddEstimate(a2, b, c);
+            a3 = Vector.MultiplyAddEstimate(a3, b, c);
+            a4 = Vector.MultiplyAddEstimate(a4, b, c);
+            a5 = Vector.MultiplyAddEstimate(a5, b, c);
+            a6 = Vector.MultiplyAddEstimate(a6, b, c);
+            a7 = Vector.MultiplyAddEstimate(a7, b, c);
+            a8 = Vector.MultiplyAddEstimate(a8, b, c);
+            a9 = Vector.MultiplyAddEstimate(a9, b, c);
+            a10 = Vector.MultiplyAddEstimate(a10, b, c);
+            a11 = Vector.MultiplyAddEstimate(a11, b, c);
         }
 
         return Vector.Sum(a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11);

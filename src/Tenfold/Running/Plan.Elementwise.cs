@@ -303,7 +303,7 @@ internal sealed unsafe partial class Plan
 
     private readonly struct Line(float factor, float offset) : IMap
     {
-        public Vector<float> Of(Vector<float> x) => Vector.FusedMultiplyAdd(x, new Vector<float>(factor), new Vector<float>(offset));
+        public Vector<float> Of(Vector<float> x) => Vector.MultiplyAddEstimate(x, new Vector<float>(factor), new Vector<float>(offset));
     }
 
     private readonly struct Plus : IMap2
