@@ -4,7 +4,8 @@ using Tenfold.Benchmarks.Peers;
 namespace Tenfold.Benchmarks;
 
 /// <summary>How far what a session computes is from the definition in double precision, beside how far the definition itself is in single precision.</summary>
-/// <remarks>Errors are of the largest output, the worst of all outputs and samples.</remarks>
+/// <remarks>Errors are of the largest output, the worst of all outputs and samples. Of random weights there are two sets: as they are drawn, where norms have means near 0 and variances near 1
+/// whatever comes to them, and with <c>--norms batch</c> those that a batch has, as training leaves them.</remarks>
 internal static class AccuracyBenchmark
 {
     private const double Allowed = 1e-4;
@@ -26,6 +27,7 @@ internal static class AccuracyBenchmark
             {
                 var graph = Network.Create(name, input: side > 0 ? [Network.Named(name).Input[0], side, side] : null);
                 var model = Case.Weighted(graph);
+                if (arguments.Text("norms", "drawn") == "batch") MeasureNorms(graph.WithBatch(4), model.Weights);
                 Measure(name, model, [.. graph.Inputs.Select(input => Case.Noise(input.Shape))]);
             }
         }
@@ -49,6 +51,27 @@ internal static class AccuracyBenchmark
 
             worst = Math.Max(worst, session);
             Console.WriteLine($"{name,-32} {model.Graph.Inputs[0].Shape,-18} session {session:e1}, exact {exactly:e1}, definition in single precision {single:e1}   ({clock.Elapsed.TotalSeconds:f0} s)");
+        }
+    }
+
+    // Each norm's mean and variance become those of what reaches it.
+    private static void MeasureNorms(Graph graph, Weights weights)
+    {
+        var values = new Dictionary<Node, Values<float>>();
+        foreach (var input in graph.Inputs) values[input] = Values<float>.From(Case.Noise(input.Shape));
+        foreach (var (name, node) in graph.Parameters) values[node] = Values<float>.From(weights[name]);
+        foreach (var node in graph.Nodes.Where(node => node.Op is not Leaf))
+        {
+            if (node.Op is BatchNorm)
+            {
+                var (x, mean, variance) = (values[node.Inputs[0]], values[node.Inputs[3]], values[node.Inputs[4]]);
+                new BatchMean().Define([x], mean);
+                new BatchVariance().Define([x, mean], variance);
+                mean.Data.CopyTo(weights[graph.NameOf(node.Inputs[3])].Span);
+                variance.Data.CopyTo(weights[graph.NameOf(node.Inputs[4])].Span);
+            }
+
+            node.Op.Define([.. node.Inputs.Select(input => values[input])], values[node] = new Values<float>(node.Shape));
         }
     }
 
