@@ -45,7 +45,7 @@ switch (help ? [] : arguments.Words)
                   --seconds 2          for each row and engine
                   --exact              no Winograd
                   --dry                nothing is kept
-              accuracy  how far sessions are from the definition in double precision: --network NAME,NAME (all by default) --input 96, or --model FILE --data cifar10 --samples 8
+              accuracy  how far sessions are from the definition in double precision: --network NAME,NAME (all by default) --input 96 --norms drawn|batch, or --model FILE --data cifar10 --samples 8
               sessions  several at once, each from a thread of its own: --network resnet18 --sessions 4 --threads 1 --seconds 2
               train     training steps of one network: --network resnet20 --batch 128 --threads 2 --seconds 10 --profile
               conv      one convolution by every algorithm

@@ -20,7 +20,8 @@ internal sealed unsafe partial class Plan
         Add(name, "how large the numbers are", 1, [x], [], (_, _) => kernel.Magnitude = Expected(Math.Sqrt(DenseSum.MeanSquare(x.P, planes, blocks, channels, pixels))));
     }
 
-    private double Magnitude(Node node)
+    /// <summary>The root mean square that a value's numbers are expected to have.</summary>
+    internal double Magnitude(Node node)
     {
         if (_magnitudes.TryGetValue(node, out var known)) return known;
         return _magnitudes[node] = node.Op is Leaf ? 1 : Magnitude(node.Op, MagnitudesOf(node.Inputs), node.Inputs);
@@ -74,6 +75,10 @@ internal sealed unsafe partial class Plan
                 return Magnitude(chain.Second, [Picked((Pick)chain.First, inputs), .. inputs[chain.Arity..]], [nodes[0], .. nodes.Skip(chain.Arity)]);
             case Chained chain:
                 return Magnitude(chain.Second, [Magnitude(chain.First, inputs[..chain.Arity], nodes), .. inputs[chain.Arity..]], [nodes[0], .. nodes.Skip(chain.Arity)]);
+            case Convolution or ConvolutionTranspose when nodes is [_, { Op: ScaledKernel, Inputs: [_, { Op: NormFactor norm, Inputs: [var scale, var variance] }] }, { Op: NormShift, Inputs: [var shift, ..] }, ..]
+                && Normed(norm.Epsilon, scale, shift, variance) is { } folded:
+                return folded;
+            case BatchNorm { Training: false } norm when Normed(norm.Epsilon, nodes[1], nodes[2], nodes[4]) is { } normed: return normed;
             case Convolution or ConvolutionTranspose when _constants.Contains(nodes[1]):
                 var (squares, kernel) = (Squares(nodes[1]), nodes[1].Shape);
                 var terms = op is ConvolutionTranspose transpose ? (double)kernel[0] / transpose.Groups * kernel[2] * kernel[3] / transpose.Stride.Area : (double)kernel[1] * kernel[2] * kernel[3];
@@ -105,11 +110,28 @@ internal sealed unsafe partial class Plan
         _ => false,
     };
 
+    // What a norm makes of a map, whatever that is, if its statistics are those of that map. Where all variances are near 1 nobody has measured any.
+    private double? Normed(float epsilon, Node scale, Node shift, Node variance)
+    {
+        if (!_constants.Contains(scale) || !_constants.Contains(shift) || !_constants.Contains(variance)) return null;
+        ReadOnlySpan<float> scales = Numbers(scale), shifts = Numbers(shift), variances = Numbers(variance);
+        var (measured, squares) = (false, 0.0);
+        for (var c = 0; c < scale.Shape[0]; c++)
+        {
+            measured |= variances[c] is not (> 0.5f and < 2);
+            squares += (double)scales[c] * scales[c] * variances[c] / (variances[c] + epsilon) + (double)shifts[c] * shifts[c];
+        }
+
+        return measured ? Math.Sqrt(squares / scale.Shape[0]) : null;
+    }
+
+    private ReadOnlySpan<float> Numbers(Node constant) => constant.Op is Parameter ? _weights[Graph.NameOf(constant)].Span : Get(constant, Layout.Plain).Span;
+
     // The mean square of a constant's numbers, from some of them.
     private double Squares(Node node)
     {
         var (of, factors) = node.Op is ScaledKernel ? (node.Inputs[0], Get(node.Inputs[1], Layout.Plain)) : (node, null);
-        var numbers = of.Op is Parameter ? _weights[Graph.NameOf(of)].Span : Get(of, Layout.Plain).Span;
+        var numbers = Numbers(of);
         var (count, outputs) = ((int)of.Shape.Count, factors?.Shape[0] ?? 1);
         var (sum, samples) = (0.0, Math.Min(Samples, count));
         for (var i = 0; i < samples; i++)

@@ -83,6 +83,38 @@ public class PairsTests
             if (!(Math.Abs(exact.Span[i] - paired.Span[i]) <= tolerance * largest)) Assert.Fail($"{paired.Span[i]} at {i}, not {exact.Span[i]}: {Math.Abs(exact.Span[i] - paired.Span[i]) / largest:e1} of the largest");
     }
 
+    // Behind ReLU, by weights of one sign, sums grow with the channels and not with their root: carried from layer to layer an expectation would soon be far off.
+    [Theory]
+    [InlineData(CompilerPasses.None)]
+    [InlineData(CompilerPasses.FoldNorms)]
+    public void A_norm_with_measured_statistics_says_how_large_its_map_is(CompilerPasses without)
+    {
+        var (x, random) = (new Input([2, 48, 9, 7]).Apply([], "x"), new Philox(4));
+        var y = x;
+        for (var layer = 0; layer < 4; layer++) y = y.Conv(48, 1, bias: false).BatchNorm().Relu();
+        var graph = y.Conv(16, 1).ToGraph("norms");
+        var weights = graph.Init(seed: 3);
+        foreach (var (_, kernel) in weights)
+            foreach (ref var weight in kernel.Span) weight = Math.Abs(weight);
+        var noise = new Tensor(x.Shape);
+        for (var i = 0; i < noise.Span.Length; i++) noise.Span[i] = (float)random.Normal((ulong)i);
+        foreach (var norm in graph.Nodes.Where(node => node.Op is BatchNorm))
+        {
+            var map = Reference.Run(new Graph("before", [norm.Inputs[0]]), weights, noise)[0];
+            for (var channel = 0; channel < 48; channel++)
+            {
+                var numbers = Enumerable.Range(0, (int)map.Shape.Count).Where(i => i / 63 % 48 == channel).Select(i => (double)map.Span[i]).ToArray();
+                var mean = numbers.Average();
+                weights[graph.NameOf(norm.Inputs[3])].Span[channel] = (float)mean;
+                weights[graph.NameOf(norm.Inputs[4])].Span[channel] = (float)numbers.Average(number => (number - mean) * (number - mean));
+            }
+        }
+
+        var plan = new Plan(graph, weights, Team.Of(1), frozen: true, new RunOptions { Without = without });
+        var last = Reference.Run(new Graph("last", [y]), weights, noise)[0].Span.ToArray();
+        Assert.InRange(plan.Magnitude(plan.Graph.Outputs[0].Inputs[0]) / Math.Sqrt(last.Average(number => (double)number * number)), 0.5, 2);
+    }
+
     [Fact]
     public void Exact_does_without_them()
     {
