@@ -26,7 +26,7 @@ internal static class ColdStart
             }
 
             // Memory for Tenfold's row stands in its remark, for the peer's behind its error, where there is none.
-            var peer = Peer.Of("ONNX Runtime", [.. ours.Select(one => one.Seconds)], [.. theirs.Select(one => one.Seconds)], Math.Abs(ours[0].Sum - theirs[0].Sum) / Math.Abs(theirs[0].Sum));
+            var peer = Peer.Of(OnnxRuntimeLibrary.Name, [.. ours.Select(one => one.Seconds)], [.. theirs.Select(one => one.Seconds)], Math.Abs(ours[0].Sum - theirs[0].Sum) / Math.Abs(theirs[0].Sum));
             var (memory, peerMemory) = (Duel.Median(ours.Select(one => one.PeakMegabytes)), Duel.Median(theirs.Select(one => one.PeakMegabytes)));
             return new Row("cold", name, graph.Inputs[0].Shape.ToString(), threads, 0, graph.Cost.Macs, Duel.Median(ours.Select(one => one.Seconds)) * 1e3, [peer],
                 string.Create(CultureInfo.InvariantCulture, $"peak memory {memory:f0} MB against {peerMemory:f0} MB"));

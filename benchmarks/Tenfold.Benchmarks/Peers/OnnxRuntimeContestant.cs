@@ -26,6 +26,8 @@ internal sealed class OnnxRuntimeContestant : Contestant
         _input = OrtValue.CreateTensorValueFromMemory(input.Span.ToArray(), [.. input.Shape.Select(size => (long)size)]);
     }
 
+    static OnnxRuntimeContestant() => OnnxRuntimeLibrary.Load();
+
     public static string Version => OrtEnv.Instance().GetVersionString();
 
     public override float[] Output => _output![0].GetTensorDataAsSpan<float>().ToArray();

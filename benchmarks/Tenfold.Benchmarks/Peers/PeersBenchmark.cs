@@ -103,7 +103,7 @@ internal static class PeersBenchmark
         var remarks = new List<string>();
         try
         {
-            if (setting.Ort) Enter("ONNX Runtime", () => OnnxRuntime(model, x, threads));
+            if (setting.Ort) Enter(OnnxRuntimeLibrary.Name, () => OnnxRuntime(model, x, threads));
             if (setting.Torch) Enter("libtorch", () => LibtorchContestant.Faster(model, x, threads));
             engines[0].Engine.Run();
             var ours = engines[0].Engine.Output;

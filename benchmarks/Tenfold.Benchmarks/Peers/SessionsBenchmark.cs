@@ -18,7 +18,7 @@ internal static class SessionsBenchmark
                 (string, Func<Contestant>)[] engines =
                 [
                     ("Tenfold", () => new TenfoldContestant(model, x, new RunOptions { Threads = each })),
-                    ("ONNX Runtime", () => PeersBenchmark.OnnxRuntime(model, x, each)),
+                    (OnnxRuntimeLibrary.Name, () => PeersBenchmark.OnnxRuntime(model, x, each)),
                 ];
                 foreach (var (engine, make) in engines)
                 {
