@@ -40,7 +40,9 @@ public static class Safetensors
         Write(path, weights.Select(pair => (pair.Key, pair.Value)), metadata);
 
     /// <summary>The tensors, in the order in which they lie in the file, and the metadata.</summary>
-    /// <remarks>F64, F16, BF16, whole numbers and truth values become the nearest F32. A tensor with a dimension of 0 holds no number and is left out.</remarks>
+    /// <remarks>F64, F16, BF16, whole numbers and truth values become the nearest F32. A tensor with a dimension of 0 holds no number and is left out.
+    /// The numbers of large tensors of F32 are read when they are first asked for. The file stays open meanwhile and may be deleted or replaced, as this library replaces
+    /// files, but not written to: that is an <see cref="IOException"/> when they are read. On Windows, where an open file cannot be replaced, all is read at once.</remarks>
     /// <exception cref="SafetensorsException">The file breaks a rule.</exception>
     public static (Weights Tensors, IReadOnlyDictionary<string, string> Metadata) Read(string path)
     {
@@ -51,17 +53,27 @@ public static class Safetensors
     internal static (Weights Tensors, IReadOnlyDictionary<string, string> Metadata) Read(Stream stream, string path)
     {
         var (entries, metadata) = ReadHeader(stream, path);
-        var weights = new Weights();
+        var (weights, begin) = (new Weights(), stream.Position);
+        var file = entries.Exists(Stays) ? TensorFile.Of(stream) : null;
         foreach (var entry in entries)
         {
             if (entry.Empty) continue;
             var shape = ShapeOf(entry, path);
+            if (file is not null && Stays(entry))
+            {
+                weights[entry.Name] = new Tensor(shape, new TensorPlace(file, begin + entry.Begin, entry.Name));
+                stream.Position = begin + entry.End;
+                continue;
+            }
+
             var tensor = new Tensor(shape, GC.AllocateUninitializedArray<float>((int)shape.Count));
             entry.Type.Read!(stream, tensor.Span);
             weights[entry.Name] = tensor;
         }
 
         return (weights, metadata);
+
+        static bool Stays(Entry entry) => entry.Type.Name == "F32" && entry.End - entry.Begin >= TensorFile.Least * sizeof(float);
     }
 
     private static byte[] Header((string Name, Tensor Tensor)[] tensors, IReadOnlyDictionary<string, string>? metadata)

@@ -90,6 +90,32 @@ internal sealed unsafe class Pinned
     }
 }
 
+/// <summary>Memory for numbers that are needed for a moment, one tensor's after the other's: given back to the system at once, not when it is collected.</summary>
+/// <param name="most">Numbers of the longest tensor.</param>
+internal sealed unsafe class PassingNumbers(long most)
+{
+    private float* _start = (float*)NativeMemory.Alloc((nuint)most + 16, sizeof(float)); // 16 that kernels may read behind the last
+
+    ~PassingNumbers() => Free();
+
+    public int Count { get; private set; }
+
+    public Span<float> Span => new(_start, Count);
+
+    /// <summary>Those of another tensor take the place of what was there.</summary>
+    public PassingNumbers Of(int count)
+    {
+        Count = count;
+        return this;
+    }
+
+    public void Free()
+    {
+        NativeMemory.Free(_start);
+        _start = null;
+    }
+}
+
 /// <summary>One block of memory for all values of a plan, each at a place that is free while it lives.</summary>
 /// <remarks>Best fit over lifetimes: the largest values are placed first, each in the smallest gap among those that live at the same time.</remarks>
 internal sealed unsafe class Arena

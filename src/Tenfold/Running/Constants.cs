@@ -6,6 +6,9 @@ internal sealed class Constants
     private readonly Dictionary<string, Slot> _slots = [];
     private readonly HashSet<Slot> _read = [];
 
+    /// <summary>The mean squares of kernels, by their keys.</summary>
+    public Dictionary<string, double> MeanSquares { get; } = [];
+
     /// <summary>What was made under this key, or what <paramref name="make"/> makes now; null for a key shares nothing.</summary>
     public Slot Get(string? key, Func<Slot> make)
     {

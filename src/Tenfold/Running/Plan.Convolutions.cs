@@ -149,10 +149,12 @@ internal sealed unsafe partial class Plan
                 // Straight from the weights, where it is one of them.
                 var tensor = kernel.Op is Parameter ? _weights[Graph.NameOf(kernel)] : null;
                 var reordered = tensor is null ? Get(kernel, Layout.Plain) : null;
+                var passing = tensor?.Place is { } place ? Stored(tensor, place) : null;
+                if (passing is not null) _ = MeanSquare(node, passing.Span); // which the next layers ask for, while the numbers are here
                 var made = Now(new Slot([checked((int)convolution.PackedSize)], Layout.Plain), clear: false);
                 _team.Run([new Step(name, "pack the kernel", convolution.PackItems, (item, _) =>
                 {
-                    fixed (float* k = tensor is null ? reordered!.Span : tensor.Span) convolution.Pack(item, k, factor is null ? null : factor.P, made.P);
+                    fixed (float* k = passing is not null ? passing.Span : tensor is null ? reordered!.Span : tensor.Span) convolution.Pack(item, k, factor is null ? null : factor.P, made.P);
                 })], 0);
                 return made;
             });
@@ -161,6 +163,23 @@ internal sealed unsafe partial class Plan
         Slot[] reads = factor is null ? [plain] : [plain, factor];
         Add(name, "pack the kernel", convolution.PackItems, reads, [packed], (item, _) => convolution.Pack(item, plain.P, factor is null ? null : factor.P, packed.P));
         return packed;
+    }
+
+    // The numbers of a tensor that lies in a file, until the next is asked for: nobody needs them once the kernel is packed.
+    private PassingNumbers Stored(Tensor tensor, TensorPlace place)
+    {
+        if (_passing is null)
+        {
+            var most = 0L;
+            foreach (var parameter in Graph.Parameters.Values) most = Math.Max(most, parameter.Shape.Count);
+            _passing = new PassingNumbers(most);
+        }
+
+        const int piece = 64 * 1024;
+        var passing = _passing.Of((int)tensor.Shape.Count);
+        _team.Run([new Step(place.Name, "read", (passing.Count + piece - 1) / piece, (item, _) =>
+            place.Read((long)item * piece, passing.Span.Slice(item * piece, Math.Min(piece, passing.Count - item * piece))))], 0);
+        return passing;
     }
 
     // The algorithm that was asked for; the convolution's own name comes first in that of a step.

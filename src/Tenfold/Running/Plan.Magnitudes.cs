@@ -127,12 +127,18 @@ internal sealed unsafe partial class Plan
 
     private ReadOnlySpan<float> Numbers(Node constant) => constant.Op is Parameter ? _weights[Graph.NameOf(constant)].Span : Get(constant, Layout.Plain).Span;
 
-    // The mean square of a constant's numbers, from some of them.
     private double Squares(Node node)
     {
-        var (of, factors) = node.Op is ScaledKernel ? (node.Inputs[0], Get(node.Inputs[1], Layout.Plain)) : (node, null);
-        var numbers = Numbers(of);
-        var (count, outputs) = ((int)of.Shape.Count, factors?.Shape[0] ?? 1);
+        if (Constants.Key(node) is { } key && _shared.MeanSquares.TryGetValue(key, out var known)) return known;
+        var of = node.Op is ScaledKernel ? node.Inputs[0] : node;
+        return MeanSquare(node, of.Op is Parameter && _weights[Graph.NameOf(of)] is { Place: { } place } tensor ? Stored(tensor, place).Span : Numbers(of));
+    }
+
+    // The mean square of a constant's numbers, from some of them.
+    private double MeanSquare(Node node, ReadOnlySpan<float> numbers)
+    {
+        var factors = node.Op is ScaledKernel ? Get(node.Inputs[1], Layout.Plain) : null;
+        var (count, outputs) = (numbers.Length, factors?.Shape[0] ?? 1);
         var (sum, samples) = (0.0, Math.Min(Samples, count));
         for (var i = 0; i < samples; i++)
         {
@@ -141,6 +147,7 @@ internal sealed unsafe partial class Plan
             sum += (double)numbers[at] * numbers[at] * factor * factor;
         }
 
+        if (Constants.Key(node) is { } key) _shared.MeanSquares[key] = sum / samples;
         return sum / samples;
     }
 }

@@ -21,6 +21,7 @@ internal sealed partial class Plan
     private readonly HashSet<Slot> _read = []; // constants
     private readonly List<Step> _steps = [];
     private readonly Arena _arena;
+    private PassingNumbers? _passing; // while the plan is made
     private long _scratch;
 
     /// <param name="frozen">True for inference: the weights never change, so norms are folded and kernels packed once.
@@ -59,6 +60,8 @@ internal sealed partial class Plan
                 if (slot.Constant && !_read.Contains(slot) && !graph.Outputs.Contains(node)) slots.Remove(node);
         _shared.Keep(_read);
 
+        _passing?.Free();
+        _passing = null;
         _arena = new Arena([.. _all.Where(slot => !slot.Constant && slot.Whole is null)]);
         if (!frozen)
             foreach (var (name, node) in graph.Parameters) weights[name].Span.CopyTo(SlotsIn(Layout.Plain)[node].Span);

@@ -40,7 +40,8 @@ public enum ConvolutionAlgorithm
 }
 
 /// <summary>A compiled network, ready to run. Other batch and image sizes than the graph's are compiled when they first come.</summary>
-/// <remarks>Safe to call from several threads: calls take turns. Weights are packed when input shapes first come, and large ones of linear layers are read where they lie: whoever changes weights makes a new session.</remarks>
+/// <remarks>Safe to call from several threads: calls take turns. Weights are packed when input shapes first come, and large ones of linear layers are read where they lie: whoever changes weights makes a new session.
+/// Of a model that was loaded from a file they are read from it then: an <see cref="IOException"/> says that it was written to since.</remarks>
 public sealed class Session
 {
     private const int MaxPlans = 16; // for so many combinations of input shapes what was compiled is kept, the latest used

@@ -1,10 +1,11 @@
 namespace Tenfold;
 
 /// <summary>32-bit floats in a shape, row-major: [batch, channels, height, width] for maps (NCHW).</summary>
-/// <remarks>Plain garbage-collected memory: nobody has to dispose of it.</remarks>
+/// <remarks>Plain garbage-collected memory: nobody has to dispose of it. The numbers of a large tensor of a file are read when they are first asked for.</remarks>
 public sealed class Tensor
 {
-    private readonly float[] _data;
+    private readonly TensorPlace? _place;
+    private volatile float[]? _data;
 
     /// <summary>A tensor of zeros.</summary>
     public Tensor(Shape shape) : this(shape, new float[Length(shape)])
@@ -20,11 +21,19 @@ public sealed class Tensor
         (Shape, _data) = (shape, data);
     }
 
+    /// <summary>A tensor whose numbers lie in a file.</summary>
+    internal Tensor(Shape shape, TensorPlace place) => (Shape, _place) = (shape, place);
+
     public Shape Shape { get; }
 
-    public Span<float> Span => _data;
+    /// <exception cref="IOException">The numbers have to be read from a file, and it was changed after it was loaded.</exception>
+    public Span<float> Span => Data;
 
-    public Memory<float> Memory => _data;
+    /// <inheritdoc cref="Span"/>
+    public Memory<float> Memory => Data;
+
+    /// <summary>Where the numbers lie, as long as nobody has asked for them; null for numbers in memory.</summary>
+    internal TensorPlace? Place => _data is null ? _place : null;
 
     public ref float this[params ReadOnlySpan<int> index]
     {
@@ -38,14 +47,29 @@ public sealed class Tensor
                 offset = offset * Shape[axis] + index[axis];
             }
 
-            return ref _data[offset];
+            return ref Data[offset];
         }
     }
 
-    public Tensor Clone() => new(Shape, (float[])_data.Clone());
+    private float[] Data
+    {
+        get
+        {
+            if (_data is { } data) return data;
+            lock (_place!)
+            {
+                if (_data is { } read) return read;
+                data = GC.AllocateUninitializedArray<float>((int)Shape.Count);
+                _place.Read(0, data);
+                return _data = data;
+            }
+        }
+    }
+
+    public Tensor Clone() => Place is { } place ? new Tensor(Shape, place) : new Tensor(Shape, (float[])Data.Clone());
 
     /// <summary>The same numbers, shared, in another shape of the same count.</summary>
-    public Tensor Reshape(Shape shape) => new(shape, _data);
+    public Tensor Reshape(Shape shape) => shape == Shape ? this : new Tensor(shape, Data);
 
     public override string ToString() => $"Tensor {Shape}";
 
