@@ -10,12 +10,12 @@ namespace Tenfold.KernelGenerator;
 /// <remarks>
 /// <para>Toom-Cook with the points 0, +-p for each p of a list, and infinity; m + 2 of them. A pair +-p shares its even and odd powers, so a
 /// transform of one row is a few multiply-adds on registers; the rows of coefficients are never stored.</para>
-/// <para>Points between 1/2 and 2 keep the powers near 1 and with them the rounding small; those of four decimal places in binary are exact.</para>
+/// <para>Points between 1/2 and 2 keep the powers near 1 and with them the rounding small; powers of those with few binary places are exact. Of all multiples of 1/8 these round least.</para>
 /// </remarks>
 [Generator]
 public sealed class WinogradTransforms : IIncrementalGenerator
 {
-    private static readonly double[][] s_points = { new[] { 1.0 }, new[] { 0.625, 1.5 }, new[] { 0.5, 1.0, 1.5 } };
+    private static readonly double[][] s_points = { new[] { 1.0 }, new[] { 0.625, 1.5 }, new[] { 0.5, 1.0, 2.0 } };
 
     /// <summary>The points of F(4, 3).</summary>
     internal static double[] Four => s_points[1];

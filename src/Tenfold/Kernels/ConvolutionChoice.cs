@@ -8,7 +8,8 @@ internal static class ConvolutionChoice
     private const double Tile = 165; // to begin and end up to 28 pixels by 16 channels
     private const double TransformIn = 500, TransformOut = 85; // F(4x4), for each tile and block of channels
     private const double PerPacked = 3; // for each number of the packed weights, where they are packed at every step of a training
-    private const int Large = 16 * 16; // pixels of a map where F(6x6), which rounds most, may be taken
+    private const int Large = 64 * 64; // pixels of a map from which on F(6x6), which rounds most, may be taken: up to 56x56 it is no faster than F(4x4)
+    private const double Worth = 0.91; // of F(4x4)'s cycles, at most, for F(6x6)
     private const double SecondLevel = 700 * 1024; // bytes of weights that stay there between two uses
     private const double FromThird = 36, FromMemory = 6.5; // bytes a cycle; weights come from memory, since a network's other layers have driven them out of the caches
 
@@ -30,7 +31,7 @@ internal static class ConvolutionChoice
         var direct = Direct(shape) + Packing(9);
         var (best, cycles) = (0, direct);
         foreach (var size in constant && shape.OutPlane.Area >= Large ? (ReadOnlySpan<int>)[2, 4, 6] : [2, 4])
-            if (Winograd(shape, size) + Packing((size + 2) * (size + 2)) is var other && other < cycles) (best, cycles) = (size, other);
+            if (Winograd(shape, size) + Packing((size + 2) * (size + 2)) is var other && other < cycles * (size == 6 ? Worth : 1)) (best, cycles) = (size, other);
         if (GroupWinogradConvolution.Takes(shape) && GroupRows(shape) + Packing(18) is var rows && rows < cycles) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
         return best == 0
             ? (Every(shape, !exact), "Winograd would not pay")
