@@ -105,6 +105,31 @@ internal static unsafe class Repack
             for (var c = 0; c < real; c++) planes[c * plane + p] = block[(long)p * 16 + c];
     }
 
+    /// <param name="planes">Where each channel goes, wherever that is; null for those that are not wanted.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ToPlanes(float* block, int pixels, float** planes)
+    {
+        for (var c = 0; c < Dense.Block; c += 4)
+        {
+            float* toA = planes[c], toB = planes[c + 1], toD = planes[c + 2], toE = planes[c + 3], from = block + c;
+            if (toA == null && toB == null && toD == null && toE == null) continue;
+            var p = 0;
+            for (; p + 4 <= pixels; p += 4, from += 4 * Dense.Block)
+            {
+                var (a, b, d, e) = (Vector128.Load(from), Vector128.Load(from + 16), Vector128.Load(from + 32), Vector128.Load(from + 48));
+                Transpose(ref a, ref b, ref d, ref e);
+                if (toA != null) a.Store(toA + p);
+                if (toB != null) b.Store(toB + p);
+                if (toD != null) d.Store(toD + p);
+                if (toE != null) e.Store(toE + p);
+            }
+
+            for (; p < pixels; p++, from += Dense.Block)
+                for (var lane = 0; lane < 4; lane++)
+                    if (planes[c + lane] != null) planes[c + lane][p] = from[lane];
+        }
+    }
+
     // In each half by itself.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Transpose(ref Vector256<float> a, ref Vector256<float> b, ref Vector256<float> c, ref Vector256<float> d)

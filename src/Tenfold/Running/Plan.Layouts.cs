@@ -6,12 +6,13 @@ namespace Tenfold;
 // between the input and the output of a graph of one depthwise convolution or of squeeze-and-excitation, the changes of layout would move as many bytes as the work itself.
 internal sealed partial class Plan
 {
-    /// <summary>The nodes that are computed in plain order: they can be, the maps that they read come so, and whoever reads theirs wants it so.</summary>
+    /// <summary>The nodes that are computed in plain order: they can be, the maps that they read come so, and whoever reads theirs wants it so. What comes out of the graph as a list of channels
+    /// takes them out of maps in blocks as well.</summary>
     private static HashSet<Node> InPlainOrder(Graph graph, Dictionary<Node, List<Node>> users, HashSet<Node> constants, RunOptions options)
     {
         if (options.Blocks) return [];
         HashSet<Node> plain = [.. graph.Nodes.Where(node => CanBePlain(node, options.Exact) && Forced(options, graph.NameOf(node)) is null)];
-        while (plain.RemoveWhere(node => !node.Inputs.All(Comes) || !(IsVector(node) || users[node].All(plain.Contains))) > 0) { }
+        while (plain.RemoveWhere(node => !(node.Inputs.All(Comes) || (node.Op is Pick && users[node].Count == 0)) || !(IsVector(node) || users[node].All(plain.Contains))) > 0) { }
         return plain;
 
         bool Comes(Node input) => input.Op is Leaf || constants.Contains(input) || IsVector(input) || plain.Contains(input);

@@ -59,22 +59,14 @@ internal sealed unsafe partial class Plan
     /// <param name="channels">For each channel of the node: which channel of which input, or a negative input for zeros.</param>
     private void Channels(Node node, (int Map, int Channel)[] channels)
     {
-        Slot[] x = [.. node.Inputs.Select(input => Get(input, LayoutOf(node)))];
-        var y = New(node, LayoutOf(node));
-        if (y.Layout == Layout.Plain)
+        if (LayoutOf(node) == Layout.Plain)
         {
-            var area = Pixels(node);
-            Add(Graph.NameOf(node), "planes moved", checked(node.Shape.Batch * channels.Length), x, [y], (plane, _) =>
-            {
-                var (n, c) = Math.DivRem(plane, channels.Length);
-                var (map, channel) = channels[c];
-                var to = new Span<float>(y.P + (long)plane * area, area);
-                if (map < 0) to.Clear();
-                else new ReadOnlySpan<float>(x[map].P + ((long)n * node.Inputs[map].Channels + channel) * area, area).CopyTo(to);
-            });
+            ToPlanes(node, channels);
             return;
         }
 
+        Slot[] x = [.. node.Inputs.Select(input => Get(input, Layout.Blocked))];
+        var y = New(node, Layout.Blocked);
         var moves = channels.Chunk(16).Select(lanes => new LaneMove(lanes)).ToArray();
         var inBlocks = node.Inputs.Select(Blocks).ToArray();
         var (blocks, pixels) = (Blocks(node), Pixels(node));
@@ -93,6 +85,36 @@ internal sealed unsafe partial class Plan
 
             move.Move(planes, y.P + (((long)n * blocks + block) * pixels + from) * 16, Math.Min(Strip, pixels - from));
         });
+    }
+
+    // The same to plain order, from maps in whichever: each block of channels of a map goes to the planes that want some of it.
+    private void ToPlanes(Node node, (int Map, int Channel)[] channels)
+    {
+        Slot[] x = [.. node.Inputs.Select(input => SlotsIn(Layout.Plain).TryGetValue(input, out var slot) ? slot : Any(input))];
+        var y = New(node, Layout.Plain);
+        var moves = channels.Index().GroupBy(to => (to.Item.Map, Block: to.Item.Channel / 16)).Select(move => (move.Key.Map, move.Key.Block, To: move.Select(to => (Lane: to.Item.Channel % 16, Plane: to.Index)).ToArray())).ToArray();
+        var area = Pixels(node);
+        Add(Graph.NameOf(node), "planes moved", checked(node.Shape.Batch * moves.Length), x, [y], (item, _) =>
+        {
+            var (n, place) = Math.DivRem(item, moves.Length);
+            var (map, block, to) = moves[place];
+            var planes = stackalloc float*[16];
+            new Span<nint>(planes, 16).Clear();
+            foreach (var (lane, plane) in to)
+            {
+                var target = y.P + ((long)n * channels.Length + plane) * area;
+                if (map < 0) new Span<float>(target, area).Clear();
+                else if (x[map].Layout == Layout.Plain) Copy(x[map].P + ((long)n * node.Inputs[map].Channels + block * 16 + lane) * area, target);
+                else if (planes[lane] == null) planes[lane] = target;
+            }
+
+            if (map < 0 || x[map].Layout == Layout.Plain) return;
+            Repack.ToPlanes(x[map].P + ((long)n * Blocks(node.Inputs[map]) + block) * area * 16, area, planes);
+            foreach (var (lane, plane) in to) // those that want the same channel once more
+                if (y.P + ((long)n * channels.Length + plane) * area is var target && target != planes[lane]) Copy(planes[lane], target);
+        });
+
+        void Copy(float* from, float* to) => new ReadOnlySpan<float>(from, area).CopyTo(new Span<float>(to, area));
     }
 
     /// <param name="lengths">Along the axis: pieces of the inputs, in order, and negative ones for zeros.</param>

@@ -59,6 +59,19 @@ public class LayoutTests
     }
 
     [Theory]
+    [InlineData(1, 29, 7, 5)]
+    [InlineData(2, 40, 3, 3)]
+    [InlineData(1, 232, 14, 14)]
+    public void What_comes_out_as_a_list_is_taken_out_of_blocks(int batch, int channels, int height, int width)
+    {
+        Check.Op(x => x.Concat(x.Conv(channels, 3).Relu()).ChannelShuffle(2), [batch, channels, height, width], differentiable: false);
+        Check.Op(x => x.Conv(channels, 3) is var y ? y.Slice(3, 9).Concat(x.Slice(1, 2), y.Slice(3, 17)) : x, [batch, channels, height, width], differentiable: false); // some channels twice
+        Check.Op(x => x.Conv(channels, 3).Embed(3, 2).ChannelShuffle(channels + 5), [batch, channels, height, width], differentiable: false);
+        var graph = Image.Of(channels, height, width).Conv(channels, 3) is var z ? z.Concat(z.Slice(0, 5)).ChannelShuffle(channels + 5).ToGraph("list") : null!;
+        Assert.Equal("planes moved", new Plan(graph, graph.Init(), Team.Of(1), frozen: true).Steps[^1].Kernel);
+    }
+
+    [Theory]
     [InlineData(1, 61, 9, 1, 1)]
     [InlineData(2, 3, 40, 1, 1)]
     [InlineData(1, 67, 33, 2, 1)]
