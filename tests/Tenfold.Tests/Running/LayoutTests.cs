@@ -41,6 +41,7 @@ public class LayoutTests
         ("shuffle unit", x => x.ShuffleUnit(240, 3), [2, 240, 15, 17]),
         ("shuffle unit, version 2", x => x.ShuffleUnitV2(56), [1, 56, 15, 17]),
         ("channels of two maps", x => x.Depthwise(3) is var y ? x.Slice(5, 20).Concat(y.Slice(0, 11)).Conv(24, 1) : x, [2, 30, 15, 17]),
+        ("a separable pair by itself", x => x.Depthwise(3).Relu().Conv(64, 1).Relu(), [2, 32, 64, 96]),
         ("squeeze-and-excitation and its neighbours", x => (x + x.Conv(48, 1).SqueezeExcite()).Relu(), [2, 48, 15, 17]),
     ];
 
@@ -69,6 +70,24 @@ public class LayoutTests
         Check.Op(x => x.Conv(channels, 3).Embed(3, 2).ChannelShuffle(channels + 5), [batch, channels, height, width], differentiable: false);
         var graph = Image.Of(channels, height, width).Conv(channels, 3) is var z ? z.Concat(z.Slice(0, 5)).ChannelShuffle(channels + 5).ToGraph("list") : null!;
         Assert.Equal("planes moved", new Plan(graph, graph.Init(), Team.Of(1), frozen: true).Steps[^1].Kernel);
+    }
+
+    [Theory]
+    [InlineData(1, 1, 7)]
+    [InlineData(2, 2, 8)]
+    [InlineData(3, 5, 15)]
+    [InlineData(1, 9, 16)]
+    [InlineData(2, 17, 14)]
+    [InlineData(1, 10, 17)]
+    [InlineData(2, 7, 32)]
+    [InlineData(1, 33, 47)]
+    [InlineData(1, 301, 81)] // more than an item
+    public void Rows_are_read_where_they_lie(int batch, int height, int width)
+    {
+        Check.Op(x => x.Depthwise(3), [batch, 5, height, width], differentiable: false);
+        Check.Op(x => x.Depthwise(3).Relu6(), [batch, 3, height, width], differentiable: false);
+        var graph = Image.Of(5, height, width).Depthwise(3).ToGraph("rows");
+        if (Simd.Width == 512) Assert.Contains("as they lie", Assert.Single(new Plan(graph, graph.Init(), Team.Of(1), frozen: true).Steps).Kernel, StringComparison.Ordinal);
     }
 
     [Theory]

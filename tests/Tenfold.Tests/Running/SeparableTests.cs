@@ -6,7 +6,7 @@ public class SeparableTests
 {
     private static readonly (string Name, Func<Node, Node> Build, Shape X)[] s_cases =
     [
-        ("as in MobileNet", x => x.Depthwise(3, bias: false).BatchNorm().Relu6().Conv(24, 1, bias: false).BatchNorm().Relu6(), [1, 32, 61, 57]),
+        ("as in MobileNet", x => x.Relu().Depthwise(3, bias: false).BatchNorm().Relu6().Conv(24, 1, bias: false).BatchNorm().Relu6(), [1, 32, 61, 57]),
         ("stride 2 and a skip", x => x.Depthwise(3, stride: 2).Relu().Conv(19, 1) + x.Conv(19, 1, stride: 2), [2, 40, 91, 90]),
         ("5 wide, activations that are no bounds", x => x.Depthwise(5).HardSwish().Conv(8, 1).Silu(), [1, 20, 70, 51]),
         ("expanded, stride 2, as in MobileNet v2", x => x.ConvBn(72, 1).Relu6().Depthwise(3, stride: 2, bias: false).BatchNorm().Relu6().ConvBn(24, 1), [1, 17, 79, 75]),

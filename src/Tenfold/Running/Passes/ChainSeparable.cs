@@ -12,7 +12,7 @@ internal static class ChainSeparable
         {
             if (inputs.Length < 2 || !once.Contains(node.Inputs[0]) || Convolution(node.Op) is not { Groups: 1 } second || Convolution(inputs[0].Op) is not { Groups: > 1 } first) return null;
             var depthwise = inputs[0];
-            if (Adds(depthwise)) return null;
+            if (Adds(depthwise) || BetweenPlanes(node)) return null;
             if (!SeparableConvolution.Takes(Shape(first, depthwise), DenseShapes.Of(second, depthwise.Shape, inputs[1].Shape, node.Shape))) return null;
             var chained = new Chained(depthwise.Op, depthwise.Inputs.Count, node.Op);
             var name = $"{graph.NameOf(node.Inputs[0])} + {graph.NameOf(node)}";
@@ -22,6 +22,11 @@ internal static class ChainSeparable
             return new Chained(expansion.Op, expansion.Inputs.Count, chained)
                 .Apply([.. expansion.Inputs, .. depthwise.Inputs.Skip(1), .. inputs.Skip(1)], $"{graph.NameOf(node.Inputs[0].Inputs[0])} + {name}");
         });
+
+        // All there is between an input and an output, which lie in planes: both are computed so, and no map changes its layout.
+        bool BetweenPlanes(Node node) => node.Inputs[0].Inputs[0].Op is Input && graph.Outputs.Contains(node) && Planes(node.Inputs[0]) is PlaneRowConvolution && Planes(node) is PanelConvolution;
+
+        static ConvolutionKernel? Planes(Node node) => ConvolutionChoice.OfPlanes(Shape(Convolution(node.Op)!, node), exact: false);
 
         static bool Adds(Node node) => node.Op is Fused fused && fused.Arity < node.Inputs.Count;
 
