@@ -33,9 +33,8 @@ public sealed class DenseKernels : IIncrementalGenerator
         var code = KernelClass.Begin(name, $"Dense convolution on {vector}: tiles of up to {accumulators} accumulators.");
         foreach (var v in vectors)
         {
-            for (var pixels = 1; pixels <= accumulators / v; pixels++) Tile(code, vector, lanes, pixels, v);
-            code.AppendLine($"    /// <summary>By the number of pixels, less 1: tiles of {v} vectors.</summary>");
-            code.AppendLine($"    public static readonly delegate*<in DenseTile, void>[] Tiles{v} = [{string.Join(", ", Enumerable.Range(1, accumulators / v).Select(p => $"&Tile{p}x{v}"))}];");
+            Tiles(code, vector, lanes, accumulators / v, v, half: false);
+            if (v > 1 && lanes == 16) Tiles(code, vector, lanes, accumulators / v, v, half: true);
         }
 
         var perChannel = 16 / lanes < 2 ? 1 : 2; // vectors of output channels in an outer product
@@ -47,18 +46,33 @@ public sealed class DenseKernels : IIncrementalGenerator
         return code.ToString();
     }
 
-    // y[p][v] = sum over k of x[p][k] w[k][v], the k in blocks of consecutive channels.
-    private static void Tile(StringBuilder code, string vector, int lanes, int pixels, int vectors)
+    // Tiles of every number of pixels.
+    private static void Tiles(StringBuilder code, string vector, int lanes, int most, int vectors, bool half)
     {
+        var suffix = $"{vectors}{(half ? "Half" : "")}";
+        for (var pixels = 1; pixels <= most; pixels++) Tile(code, vector, lanes, pixels, vectors, half, $"Tile{pixels}x{suffix}");
+        code.AppendLine($"    /// <summary>By the number of pixels, less 1: tiles of {vectors} vectors{(half ? ", of whose last the first half alone is computed and stored" : "")}.</summary>");
+        code.AppendLine($"    public static readonly delegate*<in DenseTile, void>[] Tiles{suffix} = [{string.Join(", ", Enumerable.Range(1, most).Select(p => $"&Tile{p}x{suffix}"))}];");
+    }
+
+    // y[p][v] = sum over k of x[p][k] w[k][v], the k in blocks of consecutive channels. With half the last v is a vector of half the width.
+    private static void Tile(StringBuilder code, string whole, int lanes, int pixels, int vectors, bool half, string name)
+    {
+        string Vector(int v) => half && v == vectors - 1 ? "Vector256" : whole;
+
+        string Bounded(int v, string high, string low, string value) => Vector(v) == whole
+            ? $"{whole}.MinNative({high}, {whole}.MaxNative({low}, {value}))"
+            : $"{Vector(v)}.MinNative({high}.GetLower(), {Vector(v)}.MaxNative({low}.GetLower(), {value}))";
+
         code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-        code.AppendLine($"    private static void Tile{pixels}x{vectors}(in DenseTile t)");
+        code.AppendLine($"    private static void {name}(in DenseTile t)");
         code.AppendLine("    {");
         code.AppendLine("        var x = t.X;");
         code.AppendLine("        var w = t.W;");
         code.AppendLine("        var block = t.Blocks;");
         code.AppendLine("        var step = t.WStep;");
         code.AppendLine("        var end = block + t.Count;");
-        for (var v = 0; v < vectors; v++) code.AppendLine($"        var b{v} = {vector}.Load(t.Bias + {v * lanes});");
+        for (var v = 0; v < vectors; v++) code.AppendLine($"        var b{v} = {Vector(v)}.Load(t.Bias + {v * lanes});");
         for (var p = 0; p < pixels; p++)
             code.AppendLine($"        {string.Join(" ", Enumerable.Range(0, vectors).Select(v => $"var a{p}_{v} = b{v};"))}");
         code.AppendLine("        for (; block < end; block++)");
@@ -67,17 +81,17 @@ public sealed class DenseKernels : IIncrementalGenerator
         code.AppendLine("            var n = block->Channels;");
         code.AppendLine("            do");
         code.AppendLine("            {");
-        for (var v = 0; v < vectors; v++) code.AppendLine($"                var w{v} = {vector}.Load(w + {v * lanes});");
+        for (var v = 0; v < vectors; v++) code.AppendLine($"                var w{v} = {Vector(v)}.Load(w + {v * lanes});");
         for (var p = 0; p < pixels; p++)
         {
             if (vectors == 1)
             {
-                code.AppendLine($"                a{p}_0 = {vector}.MultiplyAddEstimate({vector}.Create(s[{p * 16}]), w0, a{p}_0);");
+                code.AppendLine($"                a{p}_0 = {whole}.MultiplyAddEstimate({whole}.Create(s[{p * 16}]), w0, a{p}_0);");
                 continue;
             }
 
-            code.AppendLine($"                var x{p} = {vector}.Create(s[{p * 16}]);");
-            for (var v = 0; v < vectors; v++) code.AppendLine($"                a{p}_{v} = {vector}.MultiplyAddEstimate(x{p}, w{v}, a{p}_{v});");
+            code.AppendLine($"                var x{p} = {whole}.Create(s[{p * 16}]);");
+            for (var v = 0; v < vectors; v++) code.AppendLine($"                a{p}_{v} = {Vector(v)}.MultiplyAddEstimate(x{p}{(Vector(v) == whole ? "" : ".GetLower()")}, w{v}, a{p}_{v});");
         }
 
         code.AppendLine("                s++;");
@@ -88,23 +102,23 @@ public sealed class DenseKernels : IIncrementalGenerator
         code.AppendLine("        var add = t.Add;");
         code.AppendLine("        if (add != null)");
         code.AppendLine("        {");
-        code.AppendLine($"            var lowest = {vector}.Create(t.FirstLow);");
-        code.AppendLine($"            var highest = {vector}.Create(t.FirstHigh);");
+        code.AppendLine($"            var lowest = {whole}.Create(t.FirstLow);");
+        code.AppendLine($"            var highest = {whole}.Create(t.FirstHigh);");
         for (var p = 0; p < pixels; p++)
         {
-            for (var v = 0; v < vectors; v++) code.AppendLine($"            a{p}_{v} = {vector}.MinNative(highest, {vector}.MaxNative(lowest, a{p}_{v})) + {vector}.Load(add{(v == 0 ? "" : lanes == 16 ? $" + {v} * t.YVector" : $" + {v * lanes}")});");
+            for (var v = 0; v < vectors; v++) code.AppendLine($"            a{p}_{v} = {Bounded(v, "highest", "lowest", $"a{p}_{v}")} + {Vector(v)}.Load(add{(v == 0 ? "" : lanes == 16 ? $" + {v} * t.YVector" : $" + {v * lanes}")});");
             if (p + 1 < pixels) code.AppendLine("            add += t.YPixel;");
         }
 
         code.AppendLine("        }");
-        code.AppendLine($"        var low = {vector}.Create(t.Low);");
-        code.AppendLine($"        var high = {vector}.Create(t.High);");
+        code.AppendLine($"        var low = {whole}.Create(t.Low);");
+        code.AppendLine($"        var high = {whole}.Create(t.High);");
         code.AppendLine("        var y = t.Y;");
         for (var p = 0; p < pixels; p++)
         {
             // The bound comes first: the instruction gives its second operand when one is not a number, so NaN stays NaN.
             for (var v = 0; v < vectors; v++)
-                code.AppendLine($"        {vector}.MinNative(high, {vector}.MaxNative(low, a{p}_{v})).Store(y{(v == 0 ? "" : lanes == 16 ? $" + {v} * t.YVector" : $" + {v * lanes}")});");
+                code.AppendLine($"        {Bounded(v, "high", "low", $"a{p}_{v}")}.Store(y{(v == 0 ? "" : lanes == 16 ? $" + {v} * t.YVector" : $" + {v * lanes}")});");
             if (p + 1 < pixels) code.AppendLine("        y += t.YPixel;");
         }
 

@@ -35,6 +35,9 @@ internal unsafe struct DenseTile
     /// <summary>Floats from one k to the next in <see cref="W"/>.</summary>
     public int WStep;
 
+    /// <summary>Whether the second of two blocks has no more than 8 output channels: the lanes behind them stay as they are.</summary>
+    public bool Half;
+
     /// <summary>Floats from one pixel to the next in <see cref="Y"/>.</summary>
     public int YPixel;
 
@@ -142,7 +145,7 @@ internal static unsafe class Dense
         switch (Simd.Width)
         {
             case 512:
-                (blocks == 1 ? Dense512.Tiles1 : Dense512.Tiles2)[pixels - 1](tile);
+                (blocks == 1 ? Dense512.Tiles1 : tile.Half ? Dense512.Tiles2Half : Dense512.Tiles2)[pixels - 1](tile);
                 break;
             case 256:
                 Dense256.Tiles2[pixels - 1](tile);
@@ -161,11 +164,12 @@ internal static unsafe class Dense
 
     /// <summary>Calls the micro-kernels for so many pixels, cut into tiles as <see cref="Segments"/> says, on sums of no products.</summary>
     /// <param name="pairs">Those with products in pairs.</param>
-    public static void Warm(int pixels, int blocks, bool pairs = false)
+    /// <param name="half">Those whose last block has no more than 8 channels.</param>
+    public static void Warm(int pixels, int blocks, bool pairs = false, bool half = false)
     {
         var segments = Segments(pixels, blocks);
         float* nothing = stackalloc float[28 * 2 * Block];
-        var tile = new DenseTile { Bias = nothing, Y = nothing, YPixel = Block };
+        var tile = new DenseTile { Bias = nothing, Y = nothing, YPixel = Block, Half = half };
         new Span<float>(nothing, 2 * Block).Clear();
         if (pairs) tile.Start = tile.Products = tile.Factor = nothing;
         for (var width = pixels / segments; width <= (pixels + segments - 1) / segments; width++)

@@ -210,7 +210,9 @@ internal readonly record struct Strips(int Height, int Count)
 /// <summary>The pixels of pointwise convolutions in strips of whole tiles, and the output channels in shares.</summary>
 internal readonly record struct PixelStrips(int Pixels, int Count, int Shares)
 {
-    private const int Pieces = 12; // at least, where there is so much: few threads then wait little for each other at the end of a step
+    private const int Pieces = 12; // where there is so much: few threads then wait little for each other at the end of a step
+    private const int Fewest = 4; // whatever the tiles
+    private const int TilesOfShare = 8; // at least: what is known of a strip's pixels before the first tile, products in pairs above all, is computed for each share anew
     private const int Most = 28; // pixels of a tile
     private const int MostFloats = 48 * 1024; // of a strip, 192 KB: with the weights of a tile well within the second-level cache
 
@@ -225,6 +227,7 @@ internal readonly record struct PixelStrips(int Pixels, int Count, int Shares)
         var strip = (across + count - 1) / count * pixels;
         count = (shape.OutPlane.Area + strip - 1) / strip;
         var items = checked(shape.Batch * count);
-        return new PixelStrips(strip, count, items >= Pieces ? 1 : Math.Min(tiles, (Pieces + items - 1) / items));
+        var shares = Math.Clamp(tiles / TilesOfShare, (Fewest + items - 1) / items, (Pieces + items - 1) / items);
+        return new PixelStrips(strip, count, Math.Min(tiles, shares));
     }
 }

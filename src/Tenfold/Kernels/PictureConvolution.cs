@@ -92,7 +92,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
 
     public override void Warm()
     {
-        foreach (var (_, blocks) in _tiles) Dense.Warm(_shape.OutPlane.Width, blocks, _sum.Pairs);
+        foreach (var (block, blocks) in _tiles) Dense.Warm(_shape.OutPlane.Width, blocks, _sum.Pairs, Half(block));
     }
 
     public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
@@ -121,6 +121,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         {
             var weights = _sum.Scaled(packed + Weights(block), exponent, products + Products(_strip));
             var kernel = then.Tile(bias + block * Dense.Block, blocks, outPlane);
+            kernel.Half = Half(block);
             var segments = Dense.Segments(columns, blocks);
             for (var row = from; row < to; row++)
             {
@@ -141,6 +142,9 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
             }
         }
     }
+
+    // Whether of two blocks from this one on the second is at most half full, as with 24 channels.
+    private bool Half(int block) => _shape.Out - block * Dense.Block <= 3 * Dense.Block / 2;
 
     // Rows of the kernel that lie in the map.
     private (int First, int End) Inside(int row)

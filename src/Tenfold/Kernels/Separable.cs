@@ -1,26 +1,27 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Tenfold.Kernels;
 
 /// <summary>Along an axis: for each output the inputs that it is a weighted sum of.</summary>
 internal sealed class LinearAxis
 {
-    private readonly int[] _starts, _sources;
-    private readonly float[] _weights;
-
     public LinearAxis(IReadOnlyList<IReadOnlyList<(int Source, double Weight)>> outputs)
     {
-        _starts = new int[outputs.Count + 1];
-        for (var i = 0; i < outputs.Count; i++) _starts[i + 1] = _starts[i] + outputs[i].Count;
-        _sources = [.. outputs.SelectMany(taps => taps.Select(tap => tap.Source))];
-        _weights = [.. outputs.SelectMany(taps => taps.Select(tap => (float)tap.Weight))];
+        Starts = new int[outputs.Count + 1];
+        for (var i = 0; i < outputs.Count; i++) Starts[i + 1] = Starts[i] + outputs[i].Count;
+        Sources = [.. outputs.SelectMany(taps => taps.Select(tap => tap.Source))];
+        Weights = [.. outputs.SelectMany(taps => taps.Select(tap => (float)tap.Weight))];
     }
 
-    public int Count => _starts.Length - 1;
+    public int Count => Starts.Length - 1;
 
-    public ReadOnlySpan<int> Sources(int output) => _sources.AsSpan(_starts[output].._starts[output + 1]);
+    /// <summary>Where those of each output begin, and the end.</summary>
+    public int[] Starts { get; }
 
-    public ReadOnlySpan<float> Weights(int output) => _weights.AsSpan(_starts[output].._starts[output + 1]);
+    public int[] Sources { get; }
+
+    public float[] Weights { get; }
 
     /// <summary>From outputs to inputs: the gradient.</summary>
     public static IReadOnlyList<IReadOnlyList<(int, double)>> Transposed(IReadOnlyList<IReadOnlyList<(int Source, double Weight)>> outputs, int inputs)
@@ -46,8 +47,8 @@ internal sealed unsafe class Separable(LinearAxis rows, LinearAxis columns, int 
         for (var h = from; h < to; h++)
         {
             var target = y + (long)h * length;
-            var sources = rows.Sources(h);
-            var weights = rows.Weights(h);
+            var sources = rows.Sources.AsSpan(rows.Starts[h]..rows.Starts[h + 1]);
+            var weights = rows.Weights.AsSpan(rows.Starts[h]..rows.Starts[h + 1]);
             if (sources.Length == 0)
             {
                 new Span<float>(target, length).Clear();
@@ -56,39 +57,44 @@ internal sealed unsafe class Separable(LinearAxis rows, LinearAxis columns, int 
 
             var row = sources.Length == 1 && weights[0] == 1 ? Row(x, sources[0]) : scratch;
             if (row == scratch) SumRows(x, sources, weights, scratch);
-            for (var w = 0; w < columns.Count; w++, target += Dense.Block) SumColumns(row, columns.Sources(w), columns.Weights(w), target);
+            SumColumns(row, target);
         }
     }
 
     private float* Row(float* x, int row) => x + (long)row * width * Dense.Block;
 
-    // Two rows at a time.
+    // Three rows at a time.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void SumRows(float* x, ReadOnlySpan<int> sources, ReadOnlySpan<float> weights, float* sum)
     {
         var n = width * Dense.Block;
-        for (var k = 0; k < sources.Length; k += 2)
+        for (var k = 0; k < sources.Length; k += 3)
         {
-            var pair = k + 1 < sources.Length;
-            var a = Row(x, sources[k]);
-            var b = Row(x, sources[pair ? k + 1 : k]);
-            var (f, g) = (new Vector<float>(weights[k]), new Vector<float>(pair ? weights[k + 1] : 0));
+            var (second, third) = (Math.Min(k + 1, sources.Length - 1), Math.Min(k + 2, sources.Length - 1));
+            float* a = Row(x, sources[k]), b = Row(x, sources[second]), c = Row(x, sources[third]);
+            var (f, g, h) = (new Vector<float>(weights[k]), new Vector<float>(weights[second]), new Vector<float>(weights[third]));
             for (var i = 0; i < n; i += Vector<float>.Count)
             {
                 var value = f * Vector.Load(a + i);
-                if (pair) value = Vector.MultiplyAddEstimate(g, Vector.Load(b + i), value);
+                if (second > k) value = Vector.MultiplyAddEstimate(g, Vector.Load(b + i), value);
+                if (third > second) value = Vector.MultiplyAddEstimate(h, Vector.Load(c + i), value);
                 if (k > 0) value += Vector.Load(sum + i);
                 value.Store(sum + i);
             }
         }
     }
 
-    private static void SumColumns(float* row, ReadOnlySpan<int> sources, ReadOnlySpan<float> weights, float* y)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void SumColumns(float* row, float* y)
     {
-        for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
-        {
-            var sum = Vector<float>.Zero;
-            for (var k = 0; k < sources.Length; k++) sum = Vector.MultiplyAddEstimate(new Vector<float>(weights[k]), Vector.Load(row + sources[k] * Dense.Block + lane), sum);
-            sum.Store(y + lane);
-        }
+        fixed (int* starts = columns.Starts, sources = columns.Sources)
+        fixed (float* weights = columns.Weights)
+            for (var w = 0; w < columns.Count; w++, y += Dense.Block)
+                for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
+                {
+                    var sum = Vector<float>.Zero;
+                    for (var k = starts[w]; k < starts[w + 1]; k++) sum = Vector.MultiplyAddEstimate(new Vector<float>(weights[k]), Vector.Load(row + sources[k] * Dense.Block + lane), sum);
+                    sum.Store(y + lane);
+                }
     }
 }

@@ -39,7 +39,7 @@ internal sealed unsafe partial class Plan
         if (convolution is { Pairs: true, ReadsPlain: false } && !_constants.Contains(node.Inputs[1])) Measured(name, node.Inputs[0], x, convolution);
         var packed = Packed(name, node.Inputs[1], convolution);
         var bias = Bias(node.Op, node.Inputs, shape.Out);
-        var y = New(node, LayoutOf(node));
+        var y = NewOverAdded(node, then);
         Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
         if (convolution is LaneConvolution { Sums: > 0 } lanes && _users[node].Any(user => user.Op is AdaptiveAvgPool && IsVector(user)))
         {
@@ -81,7 +81,7 @@ internal sealed unsafe partial class Plan
         var (name, expands) = (Graph.NameOf(node), convolutions.Count == 3);
         var separable = new SeparableConvolution(expands ? convolutions[0].Shape : null, convolutions[^2].Shape, convolutions[^1].Shape, pairs: !_options.Exact);
         var x = Get(node.Inputs[0], Layout.Blocked);
-        var y = New(node, Layout.Blocked);
+        var y = NewOverAdded(node, convolutions[^1].Then);
         List<Slot> reads = [x];
         var (expansion, depthwise, pointwise) = (expands ? Of(0, separable.Expansion!) : null, Of(convolutions.Count - 2, separable.First), Of(convolutions.Count - 1, separable.Second));
         Add(name, $"{(expands ? $"{separable.Expansion!.Name}, then " : "")}{separable.First.Name}, then {separable.Second.Name}, in strips, {separable.Items} items", separable.Items, [.. reads], [y],
@@ -122,7 +122,7 @@ internal sealed unsafe partial class Plan
         {
             Slot[] x = [.. maps.Select(map => Get(map, layout))];
             var (packed, bias) = (Packed(name, after[1], kernel), Bias(chain.Second, after, node.Channels));
-            var y = New(node, layout);
+            var y = NewOverAdded(node, then);
             Slot[] reads = then.Add is null ? [.. x, packed, bias] : [.. x, packed, bias, then.Add];
             Add(name, $"{how}, {kernel.Items} items", kernel.Items, reads, [y], (item, scratch) =>
             {
@@ -134,6 +134,9 @@ internal sealed unsafe partial class Plan
     }
 
     private delegate void OfMaps(int item, float** x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch);
+
+    // Over what is added, where that is not wanted any more; between plain maps kernels also write behind what they computed.
+    private Slot NewOverAdded(Node node, Epilogue then) => LayoutOf(node) == Layout.Blocked ? New(node, Layout.Blocked, then.Added) : New(node, Layout.Plain);
 
     // A number for each output channel; zeros where the operation has no bias.
     private Slot Bias(Op op, IReadOnlyList<Node> inputs, int channels) =>

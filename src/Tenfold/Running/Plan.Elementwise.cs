@@ -76,7 +76,7 @@ internal sealed unsafe partial class Plan
     private void Map(Node node, Activation f)
     {
         var x = _plain.Contains(node) ? Get(node.Inputs[0], Layout.Plain) : Any(node.Inputs[0]);
-        var y = New(node, x.Layout);
+        var y = New(node, x.Layout, node.Inputs[0]);
         Add(Graph.NameOf(node), "elementwise", Chunks(y), [x], [y], (item, _) =>
         {
             var (at, count) = Part(y, item);
@@ -88,7 +88,7 @@ internal sealed unsafe partial class Plan
     {
         var a = _plain.Contains(node) ? Get(node.Inputs[0], Layout.Plain) : Any(node.Inputs[0]);
         var b = Get(node.Inputs[1], a.Layout);
-        var y = New(node, a.Layout);
+        var y = New(node, a.Layout, node.Inputs[0], node.Inputs[1]);
         Add(Graph.NameOf(node), "elementwise", Chunks(y), [a, b], [y], (item, _) =>
         {
             var (at, count) = Part(y, item);
@@ -103,7 +103,7 @@ internal sealed unsafe partial class Plan
         var layout = node.Shape.Rank == 4 ? LayoutOf(node) : Layout.Plain;
         var (first, shape) = (node.Inputs[0], node.Shape);
         var (a, b) = (Get(first, layout), Get(second, layout));
-        var y = New(node, layout);
+        var y = New(node, layout, first, second);
         if (layout == Layout.Plain && node.Shape.Rank == 4)
         {
             // From the last plane to the first: what was passed over just before, as for the means that scale it, is still in the cache at its end.
@@ -191,7 +191,7 @@ internal sealed unsafe partial class Plan
         var layout = LayoutOf(node);
         var (x, gate) = (Get(node.Inputs[0], layout), Get(node.Inputs[1], layout));
         var (add, (low, high)) = (then.Add, then.Last);
-        var y = New(node, layout);
+        var y = New(node, layout, then.Added, node.Inputs[0]);
         if (layout == Layout.Plain)
         {
             // From the last plane to the first, as what repeats.

@@ -24,16 +24,17 @@ internal sealed unsafe partial class Plan
     // An operation as the one that begins it and what is done to each of its numbers afterwards.
     private (Op First, Epilogue Then) Split(Op node, IReadOnlyList<Node> inputs, Layout layout)
     {
-        if (node is not Fused fused) return (node, new Epilogue(null, s_all, s_all, null));
+        if (node is not Fused fused) return (node, new Epilogue(null, null, s_all, s_all, null));
         var (first, last) = (s_all, s_all);
-        Slot? add = null;
+        var (added, add) = ((Node?)null, (Slot?)null);
         Activation? activation = null;
         var before = fused.Then.Any(op => op is Tenfold.Add); // the addition; swapping first and last in one tuple assignment lost values once the method was hot, for a reason not found yet
         foreach (var op in fused.Then)
         {
             if (op is Tenfold.Add)
             {
-                add = Get(inputs[fused.Arity], layout);
+                added = inputs[fused.Arity];
+                add = Get(added, layout);
                 before = false;
             }
             else if (op is not (Relu or Relu6)) activation = Activated(op) ?? throw new InvalidOperationException($"{op.Name} is no epilogue");
@@ -41,7 +42,7 @@ internal sealed unsafe partial class Plan
             else last = Range(op);
         }
 
-        return (fused.First, new Epilogue(add, first, last, activation));
+        return (fused.First, new Epilogue(added, add, first, last, activation));
     }
 
     private static (float, float) Range(Op op) => op is Relu6 ? (0, 6) : (0, float.PositiveInfinity);
@@ -49,7 +50,8 @@ internal sealed unsafe partial class Plan
     private static readonly (float, float) s_all = (float.NegativeInfinity, float.PositiveInfinity);
 
     /// <summary>y = activation(within Last of (within First of value + Add)).</summary>
-    private sealed record Epilogue(Slot? Add, (float Low, float High) First, (float Low, float High) Last, Activation? Activation)
+    /// <param name="Added">The node whose value <paramref name="Add"/> holds.</param>
+    private sealed record Epilogue(Node? Added, Slot? Add, (float Low, float High) First, (float Low, float High) Last, Activation? Activation)
     {
         public DenseEpilogue Kernel => new(Add is null ? null : Add.P, First, Last, Activation);
     }
@@ -57,10 +59,12 @@ internal sealed unsafe partial class Plan
     // Operations that compute nothing.
     private bool Views(Node node)
     {
-        if (node.Op is not (Dropout or Flatten or Reshape)) return false;
+        if (!IsView(node)) return false;
         Alias(node, node.Inputs[0]);
         return true;
     }
+
+    private static bool IsView(Node node) => node.Op is Dropout or Flatten or Reshape;
 
     // The same numbers in the same order: no step, only another name for the memory.
     private void Alias(Node node, Node of)

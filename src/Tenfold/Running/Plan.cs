@@ -180,7 +180,20 @@ internal sealed partial class Plan
     private Slot Any(Node node) => SlotsIn(Layout.Blocked).TryGetValue(node, out var slot) ? slot : Get(node, Layout.Plain);
 
     /// <summary>Where the node's value goes.</summary>
-    private Slot New(Node node, Layout layout) => SlotsIn(layout)[node] = Memory(node.Shape, layout);
+    /// <param name="over">Those of its inputs of which each number is read where the result's is then written, once: where nothing else wants one of them any more,
+    /// the value goes over it, so that a map less goes through the caches.</param>
+    private Slot New(Node node, Layout layout, params ReadOnlySpan<Node?> over)
+    {
+        foreach (var input in over)
+            if (input is not null && input.Shape == node.Shape && IsLastOf(node, input) && SlotsIn(layout).TryGetValue(input, out var slot) && slot.Whole is null && !_joined.ContainsKey(slot)) return SlotsIn(layout)[node] = slot;
+        return SlotsIn(layout)[node] = Memory(node.Shape, layout);
+    }
+
+    // Whether a value that the node reads, once, is wanted by nothing that is still to come, under no other name either.
+    private bool IsLastOf(Node node, Node input) =>
+        input.Op is not Leaf && !_constants.Contains(input) && !Graph.Outputs.Contains(input) && !IsView(input)
+        && _users[input].Count(user => user == node) == 1
+        && _users[input].All(user => user == node || (!IsView(user) && (_plainSlots.ContainsKey(user) || _blockedSlots.ContainsKey(user))));
 
     private Slot Memory(Shape shape, Layout layout)
     {
