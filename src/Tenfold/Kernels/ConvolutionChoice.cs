@@ -43,6 +43,7 @@ internal static class ConvolutionChoice
     /// <summary>The kernel between maps in plain order; null where none is faster than two changes of layout.</summary>
     public static ConvolutionKernel? OfPlanes(DenseShape shape, bool exact) =>
         !exact && PlaneWinogradConvolution.Takes(shape) ? new PlaneWinogradConvolution(shape)
+        : !exact && PolyphasePlaneConvolution.Takes(shape) ? new PolyphasePlaneConvolution(shape)
         : PlaneRowConvolution.Takes(shape) ? new PlaneRowConvolution(shape)
         : PlaneConvolution.Takes(shape) ? new PlaneConvolution(shape)
         : PanelConvolution.Takes(shape) ? new PanelConvolution(shape, pairs: !exact)

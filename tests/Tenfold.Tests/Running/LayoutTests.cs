@@ -91,6 +91,19 @@ public class LayoutTests
     }
 
     [Theory]
+    [InlineData(1, 21, 21, 64, 64, 16)]
+    [InlineData(2, 5, 37, 51, 48, 16)] // rows that end within tiles
+    [InlineData(1, 40, 9, 130, 125, 25)] // vectors that overlap, two tiles along both axes
+    [InlineData(1, 5, 30, 145, 144, 16)] // tiles without padding
+    public void Dilated_by_vectors_of_columns_planes_stay_planes(int batch, int channels, int outputs, int height, int width, int dilation)
+    {
+        Check.Op(x => x.Conv(outputs, 3, dilation: dilation).Silu(), [batch, channels, height, width], differentiable: false);
+        Check.Op(x => x.Conv(outputs, 3, dilation: dilation, bias: false).Relu(), [batch, channels, height, width], differentiable: false);
+        var graph = Image.Of(channels, height, width).Conv(outputs, 3, dilation: dilation).ToGraph("dilated");
+        if (Simd.Width == 512) Assert.Contains("on planes", Assert.Single(new Plan(graph, graph.Init(), Team.Of(1), frozen: true).Steps).Kernel, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(1, 61, 9, 1, 1)]
     [InlineData(2, 3, 40, 1, 1)]
     [InlineData(1, 67, 33, 2, 1)]
