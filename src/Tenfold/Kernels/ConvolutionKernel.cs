@@ -14,7 +14,7 @@ internal abstract unsafe class PackedKernel
     /// <summary>Whether products are computed in pairs.</summary>
     public virtual bool Pairs => false;
 
-    /// <summary>The root mean square that the map's numbers are expected to have, a power of two: products in pairs have their weights scaled to it.</summary>
+    /// <summary>The root mean square that the map's numbers are expected to have: products in pairs have their weights scaled to it.</summary>
     public float Magnitude { get; set; } = 1;
 
     /// <summary>Into how many pieces the work falls; each may run on any thread.</summary>

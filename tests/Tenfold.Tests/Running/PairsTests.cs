@@ -115,6 +115,22 @@ public class PairsTests
         Assert.InRange(plan.Magnitude(plan.Graph.Outputs[0].Inputs[0]) / Math.Sqrt(last.Average(number => (double)number * number)), 0.5, 2);
     }
 
+    // Each block adds to its skip, and nothing brings the sum back: a small mistake at each would be a large one at the end.
+    [Fact]
+    public void Without_measured_norms_sizes_follow_the_weights_through_many_residual_blocks()
+    {
+        var (x, random) = (new Input([1, 3, 24, 24]).Apply([], "x"), new Philox(4));
+        var y = x.Conv(48, 3, bias: false).BatchNorm().Relu().MaxPool(3, stride: 2, pad: 1);
+        for (var block = 0; block < 12; block++) y = (y.Conv(48, 1, bias: false).BatchNorm().Relu().Conv(48, 1, bias: false).BatchNorm() + y).Relu();
+        var graph = y.Conv(16, 1).ToGraph("blocks");
+        var weights = graph.Init(seed: 3);
+        var noise = new Tensor(x.Shape);
+        for (var i = 0; i < noise.Span.Length; i++) noise.Span[i] = (float)random.Normal((ulong)i);
+        var plan = new Plan(graph, weights, Team.Of(1), frozen: true);
+        var last = Reference.Run(new Graph("last", [y]), weights, noise)[0].Span.ToArray();
+        Assert.InRange(plan.Magnitude(plan.Graph.Outputs[0].Inputs[0]) / Math.Sqrt(last.Average(number => (double)number * number)), 0.4, 2.5);
+    }
+
     [Fact]
     public void Exact_does_without_them()
     {
