@@ -72,6 +72,7 @@ public sealed class DenseKernels : IIncrementalGenerator
         code.AppendLine("        var block = t.Blocks;");
         code.AppendLine("        var step = t.WStep;");
         code.AppendLine("        var end = block + t.Count;");
+        if (lanes == 8) code.AppendLine("        var ahead = (nint)t.Ahead;");
         for (var v = 0; v < vectors; v++) code.AppendLine($"        var b{v} = {Vector(v)}.Load(t.Bias + {v * lanes});");
         for (var p = 0; p < pixels; p++)
             code.AppendLine($"        {string.Join(" ", Enumerable.Range(0, vectors).Select(v => $"var a{p}_{v} = b{v};"))}");
@@ -94,6 +95,8 @@ public sealed class DenseKernels : IIncrementalGenerator
             for (var v = 0; v < vectors; v++) code.AppendLine($"                a{p}_{v} = {Vector(v)}.MultiplyAddEstimate(x{p}{(Vector(v) == whole ? "" : ".GetLower()")}, w{v}, a{p}_{v});");
         }
 
+        // A row of weights is a line of the cache; that of the next tile comes to the second-level cache meanwhile.
+        if (lanes == 8) code.AppendLine("                if (System.Runtime.Intrinsics.X86.Sse.IsSupported) System.Runtime.Intrinsics.X86.Sse.Prefetch1(w + ahead);");
         code.AppendLine("                s++;");
         code.AppendLine("                w += step;");
         code.AppendLine("            }");

@@ -40,6 +40,8 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             while (strip > 1 && phase.Gather.Size(strip) > ScratchFloats) strip = (strip + 1) / 2;
             while (strip > 4 && shape.Batch * phases.Count * ((length + strip - 1) / strip) < 8) strip = (strip + 1) / 2;
             (phase.Strip, phase.Strips) = shape.Pointwise ? (pixels.Pixels, pixels.Count) : (strip, (length + strip - 1) / strip);
+            phase.OneRow = phase.Rows.Shifts.Length == 1 && phase.Rows.OutStride == 1 && phase.Columns.Count == shape.OutPlane.Width && phase.Gather.Step == phase.Columns.Count * Dense.Block
+                && phase.Rows.Inside(0, shape.InPlane.Height) == (0, 1) && phase.Rows.Inside(phase.Rows.Count - 1, shape.InPlane.Height) == (0, 1);
             phase.First = Items;
             Items += shape.Batch * phase.Strips;
             phase.ScratchSize = shape.Pointwise ? 0 : phase.Gather.Size(phase.Strip);
@@ -169,8 +171,10 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         foreach (var phase in _phases)
             foreach (var tile in phase.Tiles)
             {
-                Dense.Warm(_shape.Pointwise ? phase.Strip : phase.Columns.Count, tile.Blocks, Pairs);
-                if (_shape.Pointwise && phase.Columns.Count % phase.Strip is > 0 and var rest) Dense.Warm(rest, tile.Blocks, Pairs);
+                var (pixels, all) = (_shape.Pointwise ? 1 : phase.Columns.Count, _shape.Pointwise ? phase.Columns.Count : phase.Rows.Count);
+                var together = _shape.Pointwise || phase.OneRow;
+                Dense.Warm(together ? phase.Strip * pixels : pixels, tile.Blocks, Pairs);
+                if (together && all % phase.Strip is > 0 and var rest) Dense.Warm(rest * pixels, tile.Blocks, Pairs);
             }
     }
 
@@ -184,7 +188,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         var from = strip * phase.Strip;
 
         x += (long)n * _shape.InPlane.Area * _shape.InBlocks * Dense.Block;
-        var (rows, columns, rowStep) = (Math.Min(phase.Strip, phase.Rows.Count - from), phase.Columns.Count, phase.Rows.InStride * phase.Gather.Row);
+        var (rows, columns, rowStep) = (Math.Min(phase.Strip, phase.Rows.Count - from), phase.Columns.Count, phase.Gather.Step);
         if (_shape.Pointwise)
         {
             (rows, columns) = (1, Math.Min(phase.Strip, columns - from));
@@ -194,6 +198,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         {
             phase.Gather.Fill(x, from, rows, scratch, phase.Gather.Plane(phase.Strip));
             x = scratch;
+            if (phase.OneRow) (rows, columns) = (1, rows * columns);
         }
 
         var (outPlane, outWidth) = (_shape.OutPlane.Area * Dense.Block, _shape.OutPlane.Width * Dense.Block);
@@ -274,6 +279,9 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         public int Strip { get; set; }
         public int Strips { get; set; }
         public int First { get; set; }
+
+        /// <summary>Whether rows follow each other without a gap, in scratch and in the output, as of a 1x1 kernel of stride 2: tiles then do not end with them.</summary>
+        public bool OneRow { get; set; }
 
         /// <summary>Of the gathered rows; the products of their pixels follow, and at <see cref="RoomAt"/> scaled weights.</summary>
         public long ScratchSize { get; set; }

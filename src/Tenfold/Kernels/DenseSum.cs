@@ -330,8 +330,8 @@ internal sealed unsafe class DenseSum
         tile.Blocks = places.Rest + _restStart[first];
         tile.Count = _restStart[end] - _restStart[first];
         tile.W = rows + ((long)_tripleRow[_sections] + _restRow[first]) * width;
+        tile.Ahead = (int)PackedSize(width);
         if (!Pairs) return;
-        tile.Ahead = (int)PackedSize(Width);
         tile.Factor = packed + (Head - 1) * Width;
         tile.Start = all ? packed + _sections * Width : room;
         if (all) return;

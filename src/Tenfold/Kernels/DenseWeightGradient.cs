@@ -129,7 +129,7 @@ internal sealed unsafe class DenseWeightGradient : WeightGradientKernel
 
     private DenseOuter Outer(int rows) => _shape.Pointwise
         ? new DenseOuter { Rows = 1, Pixels = rows }
-        : new DenseOuter { XRow = _rows.InStride * _gather.Row, DyRow = _columns.Count * Dense.Block, Rows = rows, Pixels = _columns.Count };
+        : new DenseOuter { XRow = _gather.Step, DyRow = _columns.Count * Dense.Block, Rows = rows, Pixels = _columns.Count };
 
     private int Tap(int tap) => _shape.Pointwise ? 0 : _gather.Tap(tap / _shape.KernelSize.Width, tap % _shape.KernelSize.Width);
 

@@ -66,24 +66,29 @@ internal sealed record Geometry(int Count, int InStride, int OutStart, int OutSt
 /// whatever stride and padding a convolution has, its neighbouring outputs read neighbouring pixels.</summary>
 /// <remarks>
 /// Stride 2, one row, z padding: <c>z a b c d e</c> becomes <c>z b d | a c e</c>: tap 0 reads from the first part, tap 1 from the second.
-/// Layout: [channel block][row][phase][column / stride][16].
+/// Layout: [channel block][row][phase][column / stride][16]. Along an axis with a single tap nothing but what it reads is kept: of a 1x1 kernel, one output's pixel beside the next one's.
 /// </remarks>
 internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int height, int width, int blocks)
 {
     private readonly int _columnsPerPhase = (columns.Span(columns.Count) + columns.InStride - 1) / columns.InStride;
-    private readonly bool[] _rowPhases = rows.Phases(); // a 1x1 of stride 2 reads a quarter of the map
+    private readonly int _kept = columns.Shifts.Length == 1 ? 1 : columns.InStride; // phases of a row
+    private readonly int _rowsKept = rows.Shifts.Length == 1 ? 1 : rows.InStride; // from one output's to the next one's
+    private readonly bool[] _rowPhases = rows.Phases();
     private readonly bool[] _columnPhases = columns.Phases();
 
-    /// <summary>Floats from one row to the next.</summary>
-    public int Row => columns.InStride * _columnsPerPhase * Dense.Block;
+    /// <summary>Floats from one output row to the next.</summary>
+    public int Step => _rowsKept * Row;
 
     /// <summary>Floats from one channel block to the next, for a strip of so many output rows.</summary>
-    public int Plane(int outputRows) => rows.Span(outputRows) * Row;
+    public int Plane(int outputRows) => (rows.Shifts.Length == 1 ? outputRows : rows.Span(outputRows)) * Row;
+
+    // Floats from one row to the next.
+    private int Row => _kept * _columnsPerPhase * Dense.Block;
 
     public long Size(int outputRows) => (long)blocks * Plane(outputRows);
 
     /// <summary>Where tap (i, j) of the first output of a strip lies in a plane; the next output is 16 floats on, the next row of outputs
-    /// <c>InStride</c> rows on.</summary>
+    /// <see cref="Step"/> on.</summary>
     public int Tap(int i, int j)
     {
         var column = columns.Shifts[j] - columns.MinShift;
@@ -103,14 +108,15 @@ internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int heig
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Fill(float* x, int firstOutputRow, int outputRows, float* scratch, int plane)
     {
-        var span = rows.Span(outputRows);
+        var (span, apart) = (Plane(outputRows) / Row, rows.InStride / _rowsKept); // rows in scratch, and how far apart they lie in the map
         var first = firstOutputRow * rows.InStride + rows.MinShift;
         for (var block = 0; block < blocks; block++, x += (long)height * width * Dense.Block, scratch += plane)
             for (var r = 0; r < span; r++)
             {
-                if (!_rowPhases[r % _rowPhases.Length]) continue;
-                if ((uint)(first + r) >= (uint)height) new Span<float>(scratch + (long)r * Row, Row).Clear();
-                else FillRow(x + (long)(first + r) * width * Dense.Block, scratch + (long)r * Row);
+                if (!_rowPhases[r * apart % _rowPhases.Length]) continue;
+                var row = first + r * apart;
+                if ((uint)row >= (uint)height) new Span<float>(scratch + (long)r * Row, Row).Clear();
+                else FillRow(x + (long)row * width * Dense.Block, scratch + (long)r * Row);
             }
     }
 
@@ -118,7 +124,7 @@ internal readonly unsafe struct Gather(Geometry rows, Geometry columns, int heig
     private void FillRow(float* x, float* scratch)
     {
         var (stride, left) = (columns.InStride, columns.MinShift);
-        for (var phase = 0; phase < stride; phase++, scratch += _columnsPerPhase * Dense.Block)
+        for (var phase = 0; phase < _kept; phase++, scratch += _columnsPerPhase * Dense.Block)
         {
             if (!_columnPhases[phase]) continue;
 

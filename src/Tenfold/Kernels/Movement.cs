@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Tenfold.Kernels;
 
@@ -50,6 +52,7 @@ internal sealed unsafe class LaneMove
     }
 
     /// <summary>y[pixel][lane] = x[pixel][lanes[lane]], 0 where that is 16; or the sum of y and this, for lanes that are 0 in y.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Permute(float* x, int[] lanes, float* y, int pixels, bool add)
     {
         if (Vector512.IsHardwareAccelerated)
@@ -59,6 +62,23 @@ internal sealed unsafe class LaneMove
                 for (var p = 0; p < pixels * Dense.Block; p += Dense.Block) (Vector512.Load(y + p) | Vector512.Shuffle(Vector512.Load(x + p), from)).Store(y + p);
             else
                 for (var p = 0; p < pixels * Dense.Block; p += Dense.Block) Vector512.Shuffle(Vector512.Load(x + p), from).Store(y + p);
+            return;
+        }
+
+        if (Avx2.IsSupported)
+        {
+            for (var half = 0; half < Dense.Block; half += 8)
+            {
+                // Each lane comes from the lower or the upper half of x; the instruction looks at the lowest three bits.
+                var from = Vector256.Create(lanes, half);
+                var (lower, upper) = (Vector256.LessThan(from, Vector256.Create(8)).AsSingle(), (Vector256.GreaterThan(from, Vector256.Create(7)) & Vector256.LessThan(from, Vector256.Create(16))).AsSingle());
+                for (var p = 0; p < pixels * Dense.Block; p += Dense.Block)
+                {
+                    var moved = (Avx2.PermuteVar8x32(Vector256.Load(x + p), from) & lower) | (Avx2.PermuteVar8x32(Vector256.Load(x + p + 8), from) & upper);
+                    (add ? Vector256.Load(y + p + half) | moved : moved).Store(y + p + half);
+                }
+            }
+
             return;
         }
 

@@ -111,6 +111,15 @@ public class LayoutTests
     public void Rows_are_laid_out_strip_by_strip(int batch, int height, int width, int stride, int dilation) =>
         Check.Op(x => x.Depthwise(7, stride: stride, dilation: dilation).Relu(), [batch, 5, height, width], differentiable: false);
 
+    // Of a map in several strips, and where padding keeps rows apart.
+    [Theory]
+    [InlineData(2, 13, 14, 2, 0)]
+    [InlineData(1, 57, 131, 2, 0)]
+    [InlineData(1, 10, 7, 3, 0)]
+    [InlineData(2, 9, 11, 2, 1)]
+    public void What_a_pointwise_kernel_with_strides_reads_lies_side_by_side(int batch, int height, int width, int stride, int pad) =>
+        Check.Op(x => x.Conv(37, 1, stride: stride, pad: pad).Relu(), [batch, 35, height, width], differentiable: false);
+
     [Fact]
     public void Beside_a_convolution_that_mixes_channels_maps_lie_in_blocks()
     {
