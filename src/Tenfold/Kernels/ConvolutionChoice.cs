@@ -40,6 +40,29 @@ internal static class ConvolutionChoice
         double Packing(int numbers) => constant ? 0 : PerPacked * numbers * shape.InPerGroup * shape.OutBlocks * Dense.Block;
     }
 
+    /// <summary>A way to compute a convolution.</summary>
+    /// <param name="Size">0 for the direct kernel, m for Winograd's F(m x m, 3 x 3).</param>
+    /// <param name="Cycles">By the estimate.</param>
+    /// <param name="Bytes">Of the packed weights.</param>
+    public readonly record struct Way(int Size, double Cycles, long Bytes);
+
+    /// <summary>Winograd's ways from one on to those with shorter weights, and the direct kernel.</summary>
+    public static Way[] Ways(DenseShape shape, int longest)
+    {
+        var ways = new Way[longest / 2 + 1];
+        for (var i = 0; i < ways.Length; i++)
+        {
+            var m = longest - 2 * i;
+            ways[i] = new Way(m, m == 0 ? Direct(shape) : Winograd(shape, m), 64L * (m + 2) * (m + 2) * shape.InPerGroup * shape.OutBlocks);
+        }
+
+        ways[^1] = ways[^1] with { Bytes = 64L * 9 * shape.InPerGroup * shape.OutBlocks };
+        return ways;
+    }
+
+    /// <summary>The kernel of a way.</summary>
+    public static ConvolutionKernel By(DenseShape shape, int size) => size > 0 ? new WinogradConvolution(shape, size, pairs: true) : Every(shape, pairs: true);
+
     /// <summary>The kernel between maps in plain order; null where none is faster than two changes of layout.</summary>
     public static ConvolutionKernel? OfPlanes(DenseShape shape, bool exact) =>
         !exact && PlaneWinogradConvolution.Takes(shape) ? new PlaneWinogradConvolution(shape)

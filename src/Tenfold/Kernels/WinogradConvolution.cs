@@ -76,6 +76,9 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (Pairs ? DenseSum.ProductsSize(_area * _group) + longest : 0);
     }
 
+    /// <summary>m of F(m x m, 3 x 3).</summary>
+    public int M => _m;
+
     public override bool Pairs { get; }
 
     public override bool Activates => true;

@@ -29,16 +29,15 @@ internal sealed unsafe partial class Plan
 
     private void Dense(Node node)
     {
-        var (op, then) = Split(node);
-        var (shape, name) = (DenseShapes.Of(op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape), Graph.NameOf(node));
-        var (convolution, reason) = _plain.Contains(node) ? (ConvolutionChoice.OfPlanes(shape, _options.Exact)!, "") : ConvolutionChoice.Of(shape, _options.Exact, Forced(name), _constants.Contains(node.Inputs[1]));
+        var then = Split(node).Then;
+        var ((convolution, reason), name) = (_chosen[node], Graph.NameOf(node));
         convolution.Magnitude = Expected(Magnitude(node.Inputs[0]));
         Warming.Add(convolution.Warm);
 
         var x = Get(node.Inputs[0], convolution.ReadsPlain ? Layout.Plain : LayoutOf(node));
         if (convolution is { Pairs: true, ReadsPlain: false } && !_constants.Contains(node.Inputs[1])) Measured(name, node.Inputs[0], x, convolution);
         var packed = Packed(name, node.Inputs[1], convolution);
-        var bias = Bias(node.Op, node.Inputs, shape.Out);
+        var bias = Bias(node.Op, node.Inputs, node.Channels);
         var y = NewOverAdded(node, then);
         Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
         if (convolution is LaneConvolution { Sums: > 0 } lanes && _users[node].Any(user => user.Op is AdaptiveAvgPool && IsVector(user)))

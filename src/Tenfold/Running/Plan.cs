@@ -15,6 +15,7 @@ internal sealed partial class Plan
     private readonly Dictionary<Node, List<Node>> _users;
     private readonly HashSet<Node> _constants; // computed when somebody asks for them
     private readonly HashSet<Node> _plain;
+    private readonly Dictionary<Node, Choice> _chosen;
     private readonly Dictionary<Node, Slot> _plainSlots = [], _blockedSlots = [];
     private readonly Dictionary<Node, PlaneSums> _sums = []; // some sums of each plane that came with a map: [batch][block][count][16]
     private readonly List<Slot> _all = [];
@@ -33,6 +34,7 @@ internal sealed partial class Plan
         _users = graph.Users();
         _constants = frozen ? graph.Constants() : [];
         _plain = InPlainOrder(graph, _users, _constants, _options);
+        _chosen = Chosen();
 
         foreach (var input in graph.Inputs) Keep(New(input, Layout.Plain)).Last = -1;
         if (!frozen)
@@ -52,7 +54,12 @@ internal sealed partial class Plan
             }
         }
 
-        foreach (var output in graph.Outputs) Keep(Get(output, Layout.Plain));
+        foreach (var output in graph.Outputs)
+        {
+            var slot = Get(output, Layout.Plain);
+            if (frozen) slot.Needed(slot.First, Forever); // from the step that writes it until somebody has read it
+            else Keep(slot);
+        }
 
         // What was only made something else of is not needed any more.
         foreach (var slots in new[] { _plainSlots, _blockedSlots })
@@ -73,7 +80,10 @@ internal sealed partial class Plan
     public IReadOnlyList<Step> Steps => _steps;
 
     /// <summary>Bytes of the arena and of the constants that steps read.</summary>
-    public long Bytes => (_arena.Size + _read.Sum(slot => slot.Size)) * sizeof(float);
+    public long Bytes => ArenaBytes + _read.Sum(slot => slot.Size) * sizeof(float);
+
+    /// <summary>Bytes of the memory that all values share.</summary>
+    public long ArenaBytes => _arena.Size * sizeof(float);
 
     /// <summary>Where input i is written before a run, row-major.</summary>
     public Span<float> Input(int index) => SlotsIn(Layout.Plain)[Graph.Inputs[index]].Span;
@@ -133,7 +143,7 @@ internal sealed partial class Plan
     public string Explain(IReadOnlyList<(CompilerPasses Pass, string Did)> passes)
     {
         var text = new StringBuilder();
-        text.AppendLine($"{Graph.Name}: {_steps.Count} steps, {Bytes / 1024.0 / 1024.0:f1} MB for values and weights, {_team.Threads} {(_team.Threads == 1 ? "thread" : "threads")}, {Kernels.Simd.Width}-bit kernels");
+        text.AppendLine($"{Graph.Name}: {_steps.Count} steps, {ArenaBytes / 1e6:f1} MB for values and {(Bytes - ArenaBytes) / 1e6:f1} MB for weights, {_team.Threads} {(_team.Threads == 1 ? "thread" : "threads")}, {Kernels.Simd.Width}-bit kernels");
         foreach (var (pass, did) in passes) text.AppendLine($"  {pass,-14}  {did}");
         text.AppendLine();
         var width = Math.Min(60, _steps.Count == 0 ? 0 : _steps.Max(step => step.Name.Length));

@@ -74,6 +74,6 @@ public class OverTests
         var graph = (a.Conv(Channels, 1, bias: false).Conv(Channels, 1, bias: false) + a).ToGraph("over");
         var plan = new Plan(graph, graph.Init(), Team.Of(1), frozen: true, new RunOptions { Blocks = true });
         var map = Channels * 32 * 32 * sizeof(float);
-        Assert.InRange(plan.Bytes, 3 * map, 4 * map - 1); // the output in plain order has its own
+        Assert.InRange(plan.Bytes, 2 * map, 3 * map - 1); // the output in plain order takes the place of what is read no more
     }
 }
