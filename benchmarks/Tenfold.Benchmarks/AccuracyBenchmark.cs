@@ -25,7 +25,7 @@ internal static class AccuracyBenchmark
             var side = arguments.Whole("input", 0);
             foreach (var name in arguments.Has("network") ? arguments.List("network") : Network.All.Select(network => network.Name))
             {
-                var graph = Network.Create(name, input: side > 0 ? [Network.Named(name).Input[0], side, side] : null);
+                var graph = side > 0 ? Smallest(Network.Named(name), side) : Network.Create(name);
                 var model = Case.Weighted(graph);
                 if (arguments.Text("norms", "drawn") == "batch") MeasureNorms(graph.WithBatch(4), model.Weights);
                 Measure(name, model, [.. graph.Inputs.Select(input => Case.Noise(input.Shape))]);
@@ -51,6 +51,22 @@ internal static class AccuracyBenchmark
 
             worst = Math.Max(worst, session);
             Console.WriteLine($"{name,-32} {model.Graph.Inputs[0].Shape,-18} session {session:e1}, exact {exactly:e1}, definition in single precision {single:e1}   ({clock.Elapsed.TotalSeconds:f0} s)");
+        }
+    }
+
+    // For pictures of that side, or of the next larger one that the network takes.
+    private static Graph Smallest(Network network, int side)
+    {
+        while (true)
+        {
+            try
+            {
+                return Network.Create(network.Name, input: [network.Input[0], side, side]);
+            }
+            catch (ShapeException) when (side < network.Input[1])
+            {
+                side++;
+            }
         }
     }
 

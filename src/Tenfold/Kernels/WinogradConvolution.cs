@@ -53,6 +53,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         _groups = (tiles + most - 1) / most;
         if (_groups is > 2 and < 16) _groups += _groups & 1; // two threads end at the same time
         _group = (tiles + _groups - 1) / _groups;
+        _groups = (tiles + _group - 1) / _group; // none is empty
 
         // An odd number of lines, so that the numbers of one tile do not all fall into the same sets of a cache.
         _vStep = (shape.InBlocks * _group | 1) * Dense.Block;

@@ -8,7 +8,7 @@ public sealed record RunOptions
     /// <summary>How many threads work on one run, the caller's included; the results do not depend on it.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
-    /// <summary>True to do without Winograd's convolution, whose rounding is some ten times that of the direct kernel (below 1e-4 of the largest
+    /// <summary>True to do without Winograd's convolution, whose rounding is two to three times that of the direct kernel, on large maps up to ten times (below 1e-4 of the largest
     /// output of the networks here).</summary>
     public bool Exact { get; init; }
 

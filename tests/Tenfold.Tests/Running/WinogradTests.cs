@@ -86,4 +86,14 @@ public class WinogradTests
             Check.Close(expected, [.. y.ToArray().Select(value => (double)value)], tolerance, $"exact: {options.Exact}");
         }
     }
+
+    // 225 tiles in 15 groups, which were made even: 15 of 15 tiles were enough.
+    [Fact]
+    public void No_group_of_tiles_is_empty()
+    {
+        var shape = new DenseShape(1, 256, 16, new Size(60, 60), new Size(60, 60), new Size(3, 3), new Size(1, 1), new Size(1, 1), new Size(1, 1), 1, Transposed: false);
+        var kernel = new WinogradConvolution(shape, 4, pairs: true);
+        Assert.Equal(15, kernel.Groups);
+        kernel.Warm();
+    }
 }
