@@ -73,6 +73,13 @@ internal static class ConvolutionChoice
         : RepackedConvolution.Takes(shape) ? new RepackedConvolution(shape)
         : null;
 
+    /// <summary>Whether there is such a kernel, without making it, as is asked for every convolution of a network.</summary>
+    /// <param name="adds">Whether it shall add a map to what it stores, as panels alone do.</param>
+    public static bool TakesPlanes(DenseShape shape, bool exact, bool adds) =>
+        (!exact && (PlaneWinogradConvolution.Takes(shape) || PolyphasePlaneConvolution.Takes(shape))) || PlaneRowConvolution.Takes(shape) || PlaneConvolution.Takes(shape)
+            ? !adds
+            : PanelConvolution.Takes(shape) || (!adds && RepackedConvolution.Takes(shape));
+
     /// <summary>The kernel for the gradient of the weights, by the same rule.</summary>
     /// <param name="shape">Of the forward convolution.</param>
     public static WeightGradientKernel WeightGradient(DenseShape shape, bool exact, int? forced)
