@@ -102,7 +102,7 @@ internal static class ConvolutionChoice
     {
         var kernel = new WinogradConvolution(shape, m, pairs: true);
         double area = (m + 2) * (m + 2), transforms = area / 36;
-        var products = kernel.Tiles * area * shape.InPerGroup * shape.OutBlocks / (DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup) ? InPairsOfTiles : ByItself)
+        var products = kernel.Tiles * area * shape.InPerGroup * shape.OutBlocks / (kernel.Pairs ? InPairsOfTiles : ByItself)
             + kernel.Groups * (((kernel.Tiles / kernel.Groups) + 27) / 28) * area * shape.OutBlocks * Tile;
         var shares = shape.Groups == 1 ? kernel.Shares : 1; // groups share no input
         return products + kernel.Tiles * transforms * (shares * shape.InBlocks * TransformIn + shape.OutBlocks * TransformOut) + Fetch(shape, area, kernel.Groups);

@@ -17,6 +17,8 @@ namespace Tenfold.Kernels;
 internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 {
     private const int Together = 4; // channels whose weights are packed together: side by side in a kernel that is not turned around
+    private const int FewChannels = 48, ManyTiles = 28; // sums of fewer channels for fewer tiles are over before pairs have paid for their beginning and end
+    private const int ChannelsOfShare = 64; // output channels, at least, where more than two threads would want more shares: each transforms its tiles anew
     private const int CacheFloats = 132 * 1024; // of V: half of the second-level cache
 
     private readonly DenseShape _shape;
@@ -31,7 +33,6 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
     public WinogradConvolution(DenseShape shape, int m, bool pairs = false)
     {
-        Pairs = pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup);
         var rows = Winograd.Magnitudes(m);
         _magnitudes = new float[rows.Length * rows.Length];
         for (var i = 0; i < _magnitudes.Length; i++) _magnitudes[i] = (float)(rows[i / rows.Length] * rows[i % rows.Length]);
@@ -54,6 +55,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         if (_groups is > 2 and < 16) _groups += _groups & 1; // two threads end at the same time
         _group = (tiles + _groups - 1) / _groups;
         _groups = (tiles + _group - 1) / _group; // none is empty
+        Pairs = pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup) && (shape.InPerGroup >= FewChannels || _group >= ManyTiles);
 
         // An odd number of lines, so that the numbers of one tile do not all fall into the same sets of a cache.
         _vStep = (shape.InBlocks * _group | 1) * Dense.Block;
@@ -71,7 +73,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         _outputs = [.. outputs];
         var longest = 0L; // weights
         foreach (var one in _outputs) longest = Math.Max(longest, one.Sum.PackedSize(Dense.Block));
-        _shares = _groups >= 4 ? 1 : Math.Min(_outputs.Length, (4 + _groups - 1) / _groups);
+        _shares = _groups >= 4 ? 1 : Math.Min(_outputs.Length, Math.Clamp(shape.Out / ChannelsOfShare, (2 + _groups - 1) / _groups, (4 + _groups - 1) / _groups));
         Items = _groups * _shares;
         PackItems = _outputs.Length * (Pairs ? 1 : shape.InBlocks);
         Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (Pairs ? DenseSum.ProductsSize(_area * _group) + longest : 0);

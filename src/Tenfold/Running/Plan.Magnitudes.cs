@@ -93,7 +93,6 @@ internal sealed unsafe partial class Plan
                 var product = 1.0;
                 foreach (var input in inputs) product *= input;
                 return product;
-            case MaxPool: return inputs[0] * 1.5; // 3x3 behind ReLU: 2.3 where neighbours are unrelated, 1 where they are alike
             case Relu: return inputs[0] / Math.Sqrt(2);
             case Silu or HardSwish: return inputs[0] * (0.5 + 0.2 * Math.Min(1, inputs[0] / 2)); // half of small numbers, ReLU of large ones
             case Relu6: return Math.Min(inputs[0] / Math.Sqrt(2), 4);
