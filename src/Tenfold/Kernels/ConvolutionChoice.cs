@@ -63,22 +63,39 @@ internal static class ConvolutionChoice
     /// <summary>The kernel of a way.</summary>
     public static ConvolutionKernel By(DenseShape shape, int size) => size > 0 ? new WinogradConvolution(shape, size, pairs: true) : Every(shape, pairs: true);
 
-    /// <summary>The kernel between maps in plain order; null where none is faster than two changes of layout.</summary>
-    public static ConvolutionKernel? OfPlanes(DenseShape shape, bool exact) =>
-        !exact && PlaneWinogradConvolution.Takes(shape) ? new PlaneWinogradConvolution(shape)
-        : !exact && PolyphasePlaneConvolution.Takes(shape) ? new PolyphasePlaneConvolution(shape)
-        : PlaneRowConvolution.Takes(shape) ? new PlaneRowConvolution(shape)
-        : PlaneConvolution.Takes(shape) ? new PlaneConvolution(shape)
-        : PanelConvolution.Takes(shape) ? new PanelConvolution(shape, pairs: !exact)
-        : RepackedConvolution.Takes(shape) ? new RepackedConvolution(shape)
-        : null;
+    /// <summary>How a convolution is computed between maps in plain order; none where nothing is faster than two changes of layout.</summary>
+    public enum PlaneWay
+    {
+        None,
+        GroupRows,
+        Polyphase,
+        Rows,
+        Planes,
+        Panels,
+        Repacked,
+    }
 
-    /// <summary>Whether there is such a kernel, without making it, as is asked for every convolution of a network.</summary>
-    /// <param name="adds">Whether it shall add a map to what it stores, as panels alone do.</param>
-    public static bool TakesPlanes(DenseShape shape, bool exact, bool adds) =>
-        (!exact && (PlaneWinogradConvolution.Takes(shape) || PolyphasePlaneConvolution.Takes(shape))) || PlaneRowConvolution.Takes(shape) || PlaneConvolution.Takes(shape)
-            ? !adds
-            : PanelConvolution.Takes(shape) || (!adds && RepackedConvolution.Takes(shape));
+    /// <summary>The first that takes it, without making its kernel, as is asked for every convolution of a network.</summary>
+    public static PlaneWay OfPlanes(DenseShape shape, bool exact) =>
+        !exact && PlaneWinogradConvolution.Takes(shape) ? PlaneWay.GroupRows
+        : !exact && PolyphasePlaneConvolution.Takes(shape) ? PlaneWay.Polyphase
+        : PlaneRowConvolution.Takes(shape) ? PlaneWay.Rows
+        : PlaneConvolution.Takes(shape) ? PlaneWay.Planes
+        : PanelConvolution.Takes(shape) ? PlaneWay.Panels
+        : RepackedConvolution.Takes(shape) ? PlaneWay.Repacked
+        : PlaneWay.None;
+
+    /// <summary>The kernel of a way.</summary>
+    public static ConvolutionKernel By(DenseShape shape, PlaneWay way, bool exact) => way switch
+    {
+        PlaneWay.GroupRows => new PlaneWinogradConvolution(shape),
+        PlaneWay.Polyphase => new PolyphasePlaneConvolution(shape),
+        PlaneWay.Rows => new PlaneRowConvolution(shape),
+        PlaneWay.Planes => new PlaneConvolution(shape),
+        PlaneWay.Panels => new PanelConvolution(shape, pairs: !exact),
+        PlaneWay.Repacked => new RepackedConvolution(shape),
+        _ => throw new ArgumentException($"no kernel computes {shape} between maps in plain order", nameof(way)),
+    };
 
     /// <summary>The kernel for the gradient of the weights, by the same rule.</summary>
     /// <param name="shape">Of the forward convolution.</param>

@@ -17,10 +17,10 @@ internal sealed partial class Plan
         foreach (var node in Graph.Nodes)
         {
             if (((node.Op as Fused)?.First ?? node.Op) is not (Convolution or ConvolutionTranspose)) continue;
-            var constant = _constants.Contains(node.Inputs[1]);
+            var (shape, exact, constant) = (ShapeOf(node), _options.Exact, _constants.Contains(node.Inputs[1]));
             var (kernel, reason) = _plain.Contains(node)
-                ? (ConvolutionChoice.OfPlanes(ShapeOf(node), _options.Exact)!, "")
-                : ConvolutionChoice.Of(ShapeOf(node), _options.Exact, Forced(Graph.NameOf(node)), constant);
+                ? (ConvolutionChoice.By(shape, ConvolutionChoice.OfPlanes(shape, exact), exact), "")
+                : ConvolutionChoice.Of(shape, exact, Forced(Graph.NameOf(node)), constant);
             chosen[node] = new Choice(kernel, reason);
             if (constant) packed += sizeof(float) * (kernel.PackedSize - node.Inputs[1].Shape.Count);
         }

@@ -20,8 +20,8 @@ internal sealed partial class Plan
 
     private static bool CanBePlain(Node node, bool exact) => node.Shape.Rank == 4 && node.Inputs.Count > 0 && node.Inputs[0].Shape.Rank == 4 && node.Op switch
     {
-        Convolution or Fused { First: Convolution } =>
-            ConvolutionChoice.TakesPlanes(Convolved(node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape), exact, adds: node.Inputs.Count > ((node.Op as Fused)?.Arity ?? 3)),
+        Convolution or Fused { First: Convolution } => ConvolutionChoice.OfPlanes(Convolved(node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape), exact) is var way && way != ConvolutionChoice.PlaneWay.None
+            && (way == ConvolutionChoice.PlaneWay.Panels || node.Inputs.Count <= ((node.Op as Fused)?.Arity ?? 3)), // the others add no map
         Chained { First: Pick } chain => PanelConvolution.Takes(Convolved(chain.Second, chain.First.Infer([node.Inputs[0].Shape]), node.Inputs[chain.Arity].Shape, node.Shape)),
         Pick => node.Shape.Plane.Area > 1,
         Fused { First: Multiply } => node.Inputs[0].Shape == node.Shape && IsVector(node.Inputs[1]),

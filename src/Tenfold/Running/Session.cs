@@ -9,7 +9,7 @@ public sealed record RunOptions
     public int Threads { get; init; } = Environment.ProcessorCount;
 
     /// <summary>True to do without Winograd's convolution, whose rounding is two to three times that of the direct kernel, on large maps up to ten times (below 1e-4 of the largest
-    /// output of the networks here).</summary>
+    /// output of nearly all networks here; docs/performance.md names the others).</summary>
     public bool Exact { get; init; }
 
     /// <summary>How a convolution is computed, by the name of its layer; a step that <see cref="Session"/> computes otherwise when it is not named here.

@@ -24,9 +24,9 @@ internal static class ChainSeparable
         });
 
         // All there is between an input and an output, which lie in planes: both are computed so, and no map changes its layout.
-        bool BetweenPlanes(Node node) => node.Inputs[0].Inputs[0].Op is Input && graph.Outputs.Contains(node) && Planes(node.Inputs[0]) is PlaneRowConvolution && Planes(node) is PanelConvolution;
+        bool BetweenPlanes(Node node) => node.Inputs[0].Inputs[0].Op is Input && graph.Outputs.Contains(node) && Planes(node.Inputs[0]) == ConvolutionChoice.PlaneWay.Rows && Planes(node) == ConvolutionChoice.PlaneWay.Panels;
 
-        static ConvolutionKernel? Planes(Node node) => ConvolutionChoice.OfPlanes(Shape(Convolution(node.Op)!, node), exact: false);
+        static ConvolutionChoice.PlaneWay Planes(Node node) => ConvolutionChoice.OfPlanes(Shape(Convolution(node.Op)!, node), exact: false);
 
         static bool Adds(Node node) => node.Op is Fused fused && fused.Arity < node.Inputs.Count;
 
