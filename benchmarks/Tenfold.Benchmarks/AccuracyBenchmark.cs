@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 using Tenfold.Benchmarks.Peers;
 
@@ -10,24 +11,24 @@ internal static class AccuracyBenchmark
 {
     private const double Allowed = 1e-4;
 
-    public static int Run(Arguments arguments)
+    public static int Run(ParseResult given)
     {
-        var threads = arguments.Whole("threads", 1);
+        var threads = given.GetValue<int>("--threads");
         Console.WriteLine(Results.Machine);
         var worst = 0.0;
-        if (arguments.Has("model"))
+        if (given.GetValue<string>("--model") is { } file)
         {
-            var model = ModelFile.Load(arguments.Text("model", ""));
-            Measure($"{model.Graph.Name}, trained", model, Pictures(model, arguments.Text("data", "cifar10"), arguments.Whole("samples", 8)));
+            var model = ModelFile.Load(file);
+            Measure($"{model.Graph.Name}, trained", model, Pictures(model, given.GetRequiredValue<string>("--data"), given.GetValue<int>("--samples")));
         }
         else
         {
-            var side = arguments.Whole("input", 0);
-            foreach (var name in arguments.Has("network") ? arguments.List("network") : Network.All.Select(network => network.Name))
+            var side = given.GetValue<int>("--input");
+            foreach (var name in given.GetRequiredValue<string[]>("--network") is { Length: > 0 } named ? named : Network.All.Select(network => network.Name))
             {
                 var graph = side > 0 ? Smallest(Network.Named(name), side) : Network.Create(name);
                 var model = Case.Weighted(graph);
-                if (arguments.Text("norms", "drawn") == "batch") MeasureNorms(graph.WithBatch(4), model.Weights);
+                if (given.GetValue<string>("--norms") == "batch") MeasureNorms(graph.WithBatch(4), model.Weights);
                 Measure(name, model, [.. graph.Inputs.Select(input => Case.Noise(input.Shape))]);
             }
         }

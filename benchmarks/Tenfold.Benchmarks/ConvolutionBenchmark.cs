@@ -1,35 +1,27 @@
+using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Tenfold;
 
-// One convolution, by every way to compute it: microseconds, GFLOP/s of its own multiply-adds, and the share of the measured FMA peak.
-//   conv [--in 64] [--out 64] [--plane 56] [--kernel 3] [--stride 1] [--dilation 1] [--groups 1] [--batch 1] [--threads 1] [--way chosen|blocks|exact|direct|2|4|6|all]
-// (blocks: as chosen between maps in blocks, as within a network; exact: so without Winograd)
-// A list with commas in --in, --out, --plane, --kernel and --stride stands for several convolutions, side by side.
-// With --network NAME [--input 224]: every step of that network instead; with --again those in pairs three times in a row, the second and third of which find their numbers in the caches.
+// One convolution, by every way to compute it: microseconds, GFLOP/s of its own multiply-adds, and the share of the measured FMA peak. Or every step of a network.
 internal static class ConvolutionBenchmark
 {
-    public static void Run(string[] args, double peak)
+    public static int Run(ParseResult given)
     {
-        string Option(string name, string otherwise) => Array.IndexOf(args, "--" + name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : otherwise;
-        int[] Numbers(string name, int otherwise) => [.. Option(name, $"{otherwise}").Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture))];
-        if (Option("network", "") is { Length: > 0 } network)
+        var (batch, threads, ways) = (given.GetValue<int>("--batch"), given.GetValue<int>("--threads"), given.GetRequiredValue<string[]>("--way"));
+        if (ways is ["all"]) ways = ["direct", "2", "4", "6"];
+        var peak = MachineLimits.FlopsPerSecond();
+        if (given.GetValue<string>("--network") is { } network)
         {
-            if (args.Contains("--again"))
-            {
-                Again(network, int.Parse(Option("threads", "1"), CultureInfo.InvariantCulture));
-                return;
-            }
-
-            Network(network, int.Parse(Option("input", "0"), CultureInfo.InvariantCulture), int.Parse(Option("batch", "1"), CultureInfo.InvariantCulture), int.Parse(Option("threads", "1"), CultureInfo.InvariantCulture), peak, Options(Option("way", "chosen")));
-            return;
+            if (given.GetValue<bool>("--again")) Again(network, threads);
+            else Network(network, given.GetValue<int>("--input"), batch, threads, peak, Options(ways[0]));
+            return 0;
         }
 
-        var (ins, outs, planes, kernels, strides) = (Numbers("in", 64), Numbers("out", 64), Numbers("plane", 56), Numbers("kernel", 3), Numbers("stride", 1));
-        var (dilation, groups, batch, threads) = (Numbers("dilation", 1)[0], Numbers("groups", 1)[0], Numbers("batch", 1)[0], Numbers("threads", 1)[0]);
-        var way = Option("way", "chosen");
-        string[] ways = way == "all" ? ["direct", "2", "4", "6"] : way.Split(',');
-        for (var i = 0; i < Math.Max(Math.Max(ins.Length, outs.Length), Math.Max(planes.Length, kernels.Length)); i++)
+        var (ins, outs, planes, kernels, strides) = (Wholes("--in"), Wholes("--out"), Wholes("--plane"), Wholes("--kernel"), Wholes("--stride"));
+        var (dilation, groups) = (given.GetValue<int>("--dilation"), given.GetValue<int>("--groups"));
+        var cases = new[] { ins, outs, planes, kernels, strides }.Max(list => list.Length);
+        for (var i = 0; i < cases; i++)
         {
             var (channels, plane, kernel, stride) = (At(ins, i), At(planes, i), At(kernels, i), At(strides, i));
             var x = new Input([batch, channels, plane, plane]).Apply([], "x");
@@ -53,6 +45,10 @@ internal static class ConvolutionBenchmark
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kernel}x{kernel}/{stride} {channels,4} -> {At(outs, i),4} {plane,3}x{plane,-3} batch {batch}, {threads} threads: {best * 1e6,8:f0} us {flops / best / 1e9,6:f0} GFLOP/s {flops / best / (peak * threads),6:p0}  {step?.Kernel}"));
             }
         }
+
+        return 0;
+
+        int[] Wholes(string name) => given.GetRequiredValue<int[]>(name);
 
         static int At(int[] list, int i) => list[Math.Min(i, list.Length - 1)];
     }

@@ -1,9 +1,9 @@
+using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Tenfold;
 
 // Single operations with their gradients: microseconds, GFLOP/s of their multiply-adds, GB/s of what passes once.
-//   op [NAME PART ...] [--threads 1] [--batch 1] [--steps]
 // Steps that convert layouts at the boundary are left out.
 internal static class OperationBenchmark
 {
@@ -43,11 +43,10 @@ internal static class OperationBenchmark
         ("deformable v2 3x3 128 ch 28x28 4 offset groups", x => x.DeformableConv(x.Conv(72, 3), x.Conv(36, 3).Sigmoid(), 128, 3), [1, 128, 28, 28]),
     ];
 
-    public static void Run(string[] args, double peak)
+    public static int Run(ParseResult given)
     {
-        string Option(string name, string otherwise) => Array.IndexOf(args, "--" + name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : otherwise;
-        var (threads, batch) = (int.Parse(Option("threads", "1"), CultureInfo.InvariantCulture), int.Parse(Option("batch", "1"), CultureInfo.InvariantCulture));
-        var parts = args.Skip(1).TakeWhile(arg => !arg.StartsWith("--", StringComparison.Ordinal)).ToArray();
+        var (threads, batch, parts) = (given.GetValue<int>("--threads"), given.GetValue<int>("--batch"), given.GetRequiredValue<string[]>("names"));
+        var peak = MachineLimits.FlopsPerSecond();
         foreach (var (name, build, shape) in s_cases.Where(item => parts.Length == 0 || parts.Any(part => item.Name.Contains(part, StringComparison.Ordinal))))
         {
             var x = new Input(shape.With(0, batch)).Apply([], "x");
@@ -59,6 +58,8 @@ internal static class OperationBenchmark
             var backward = (y * along).Gradient([x, .. forward.Parameters.Values]);
             Measure("  with gradients", new Graph("backward", [y * along, .. backward.OfType<Node>()]), 3 * forward.Cost.Macs, 3 * forward.Cost.Bytes);
         }
+
+        return 0;
 
         void Measure(string name, Graph graph, long macs, long bytes)
         {
@@ -74,7 +75,7 @@ internal static class OperationBenchmark
             var time = best.Values.Sum();
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{name,-50} {time * 1e6,9:f1} us {2 * macs / time / 1e9,7:f1} GFLOP/s {2 * macs / time / (peak * threads),6:p1} {bytes / time / 1e9,7:f1} GB/s  {(best.Count == 1 ? best.Keys.Single().Kernel : $"{best.Count} steps")}"));
-            if (args.Contains("--steps"))
+            if (given.GetValue<bool>("--steps"))
                 foreach (var (step, seconds) in best.OrderByDescending(pair => pair.Value)) Console.WriteLine($"      {seconds * 1e6,9:f1} us  {step.Name}: {step.Kernel}");
         }
     }

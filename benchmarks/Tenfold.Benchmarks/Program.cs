@@ -1,60 +1,75 @@
-using Tenfold;
+using System.CommandLine;
 using Tenfold.Benchmarks;
 using Tenfold.Benchmarks.Peers;
+using static Tenfold.Benchmarks.Given;
 
-var arguments = new Arguments(args);
-var help = args.Length == 0 || arguments.Has("help") || args.Contains("-h");
-switch (help ? [] : arguments.Words)
+var networks = "Networks, with commas between";
+return new RootCommand("Measures Tenfold, alone and beside its peers. Build with -c Release.")
 {
-    case ["train"]:
-        TrainingBenchmark.Run(arguments);
-        return 0;
-    case ["conv", ..]:
-        ConvolutionBenchmark.Run(args, MachineLimits.FlopsPerSecond());
-        return 0;
-    case ["op", ..]:
-        OperationBenchmark.Run(args, MachineLimits.FlopsPerSecond());
-        return 0;
-    case ["team"]:
-        TeamBenchmark.Run(arguments);
-        return 0;
-    case ["scaling"]:
-        ScalingBenchmark.Run(arguments);
-        return 0;
-    case ["steady"]:
-        SteadyBenchmark.Run(arguments);
-        return 0;
-    case ["sessions"]:
-        return SessionsBenchmark.Run(arguments);
-    case ["accuracy"]:
-        return AccuracyBenchmark.Run(arguments);
-    case ["peers", .. var tables]:
-        return PeersBenchmark.Run(tables, arguments);
-    case ["once", ..]:
-        return ColdStart.Once(arguments);
-    default:
-        Console.WriteLine("""
-            Measures Tenfold, alone and beside its peers. Build with -c Release.
-
-              peers [operations|networks|training|cold ...]   side by side with ONNX Runtime and, where it loads, libtorch; results are kept in benchmarks/results
-                  --only NAME,NAME     cases whose names contain one of these; =NAME for that alone
-                  --against ort,torch  the peers; both by default
-                  --threads 1,2        thread counts
-                  --batch 1,8          batch sizes; 1 by default, of training steps as the table says
-                  --input 320          another size of the pictures of the networks
-                  --seconds 2          for each row and engine
-                  --exact              no Winograd
-                  --dry                nothing is kept
-              accuracy  how far sessions are from the definition in double precision: --network NAME,NAME (all by default) --input 96 --norms drawn|batch, or --model FILE --data cifar10 --samples 8
-              sessions  several at once, each from a thread of its own: --network resnet18 --sessions 4 --threads 1 --seconds 2
-              train     training steps of one network: --network resnet20 --batch 128 --threads 2 --seconds 10 --profile
-              conv      one convolution by every algorithm
-              op        one operation and its gradients
-              team      what a fork and join costs: --threads 2 --items 1, for each thread
-              scaling   every step of a network on one thread and on several: --network mobilenet_v2 --threads 2 --seconds 4
-              steady    how far the pace of equal trainings spreads: --variants baseline,residual --repeats 10 --steps 100 --threads 2
-
-              dotnet run --project benchmarks/Tenfold.Benchmarks -c Release -- peers networks --only resnet50 --threads 1 --seconds 2
-            """);
-        return help ? 0 : 2;
-}
+    Command("peers", "Side by side with ONNX Runtime and, where it loads, libtorch, every output compared first; results are kept in benchmarks/results", PeersBenchmark.Run,
+        Words("tables", "All by default", PeersBenchmark.Tables, PeersBenchmark.Tables),
+        Texts("--only", "Cases whose names contain one of these; =NAME for that alone"),
+        Texts("--against", "The peers", "ort", "torch"),
+        Wholes("--threads", "Thread counts", 1, 2),
+        Wholes("--batch", "Batch sizes; by default 1, of training steps as the table says"),
+        Whole("--input", "Another size of the pictures of the networks", 0),
+        Number("--seconds", "For each row and engine", 2),
+        Flag("--exact", "No Winograd"),
+        Flag("--dry", "Nothing is kept")),
+    Command("accuracy", "How far sessions are from the definition in double precision", AccuracyBenchmark.Run,
+        Texts("--network", $"{networks}; all by default"),
+        Whole("--input", "Size of the pictures, or the next larger one that the network takes", 0),
+        Choice("--norms", "Statistics of norms: as drawn, or of a batch", "drawn", "batch"),
+        Text("--model", "A trained model's file in place of networks with random weights", null),
+        Text("--data", "The trained model's pictures", "cifar10"),
+        Whole("--samples", "How many of them", 8),
+        Whole("--threads", "Threads of a session", 1)),
+    Command("sessions", "Several at once, each from a thread of its own", SessionsBenchmark.Run,
+        Texts("--network", networks, "mobilenet_v2", "resnet18"),
+        Whole("--sessions", "How many", 4),
+        Wholes("--threads", "Threads of each", 1),
+        Number("--seconds", "For each measurement", 2)),
+    Command("train", "Training steps of one network", TrainingBenchmark.Run,
+        Text("--network", "The network", "resnet20"),
+        Text("--variant", "A variant of compare in its place", null),
+        Whole("--batch", "Samples of a step", 128),
+        Whole("--threads", "Threads", Environment.ProcessorCount),
+        Number("--seconds", "To measure for", 10),
+        Flag("--profile", "The steps that take most"),
+        Whole("--runs", "Runs of the profile", 5),
+        Whole("--steps", "How many of its steps are told", 25)),
+    Command("conv", "One convolution by every algorithm, or every step of a network", ConvolutionBenchmark.Run,
+        Wholes("--in", "Channels in; a list here or in the next four options stands for several convolutions, side by side", 64),
+        Wholes("--out", "Channels out", 64),
+        Wholes("--plane", "Height and width", 56),
+        Wholes("--kernel", "Its size", 3),
+        Wholes("--stride", "Its stride", 1),
+        Whole("--dilation", "Its dilation", 1),
+        Whole("--groups", "Its groups", 1),
+        Whole("--batch", "Samples", 1),
+        Whole("--threads", "Threads", 1),
+        Texts("--way", "chosen, direct, 2, 4 or 6 of Winograd's F, all of those four; blocks: as chosen between maps in blocks, as within a network; exact: so without Winograd", "chosen"),
+        Text("--network", "Every step of this network instead", null),
+        Whole("--input", "Another size of its pictures", 0),
+        Flag("--again", "Those of its steps that are in pairs three times in a row, the second and third of which find their numbers in the caches")),
+    Command("op", "Single operations and their gradients", OperationBenchmark.Run,
+        Words("names", "Parts of names; all by default", [], null),
+        Whole("--threads", "Threads", 1),
+        Whole("--batch", "Samples", 1),
+        Flag("--steps", "Every step")),
+    Command("team", "What a fork and join costs", TeamBenchmark.Run,
+        Whole("--threads", "Threads", Environment.ProcessorCount),
+        Whole("--items", "Items for each thread", 1)),
+    Command("scaling", "Every step of a network on one thread and on several", ScalingBenchmark.Run,
+        Texts("--network", networks, "mobilenet_v2"),
+        Whole("--threads", "Threads", Environment.ProcessorCount),
+        Number("--seconds", "To measure for", 4)),
+    Command("steady", "How far the pace of equal trainings spreads", SteadyBenchmark.Run,
+        Texts("--variants", "Variants of compare", "baseline", "residual"),
+        Whole("--repeats", "Trainings of each", 10),
+        Whole("--steps", "Steps of each training", 100),
+        Whole("--batch", "Samples of a step", 32),
+        Whole("--threads", "Threads", Environment.ProcessorCount)),
+    Command("once", "What peers cold starts: one prediction", ColdStart.Once,
+        new Argument<string>("engine"), new Argument<string>("file"), new Argument<int>("threads"), new Argument<string>("input")),
+}.Parse(args).Invoke();

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 using Tenfold.Benchmarks.Peers;
 
@@ -9,10 +10,10 @@ internal static class ScalingBenchmark
     private const double Near = 120e-9, Far = 200e-9; // seconds of a round trip
     private static readonly string[] s_ways = ["one", "near", "far"];
 
-    public static void Run(Arguments arguments)
+    public static int Run(ParseResult given)
     {
-        var (threads, seconds) = (arguments.Whole("threads", Environment.ProcessorCount), arguments.Number("seconds", 4));
-        foreach (var name in arguments.Has("network") ? arguments.List("network") : ["mobilenet_v2"])
+        var (threads, seconds) = (given.GetValue<int>("--threads"), given.GetValue<double>("--seconds"));
+        foreach (var name in given.GetRequiredValue<string[]>("--network"))
         {
             var model = Case.Weighted(Network.Create(name));
             var x = Case.Noise(model.Graph.Inputs[0].Shape);
@@ -47,6 +48,7 @@ internal static class ScalingBenchmark
 
             string Columns(Func<string, double?> time) => string.Concat(s_ways.Select(way => time(way) is { } value ? $"{value,9:f1} {time("one") / value,5:f2}x" : $"{"-",16}"));
         }
+        return 0;
     }
 
     // Microseconds of each step: means over the faster half of the runs.

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 
 namespace Tenfold.Benchmarks;
@@ -5,16 +6,16 @@ namespace Tenfold.Benchmarks;
 /// <summary>The same short trainings again and again: how far their pace spreads, and whether the machine's own pace does beside it.</summary>
 internal static class SteadyBenchmark
 {
-    public static void Run(Arguments arguments)
+    public static int Run(ParseResult given)
     {
-        var threads = arguments.Whole("threads", Environment.ProcessorCount);
-        var (repeats, steps, batch) = (arguments.Whole("repeats", 10), arguments.Whole("steps", 100), arguments.Whole("batch", 32));
+        var threads = given.GetValue<int>("--threads");
+        var (repeats, steps, batch) = (given.GetValue<int>("--repeats"), given.GetValue<int>("--steps"), given.GetValue<int>("--batch"));
         var (pixels, labels) = (new byte[28 * 28 * batch * steps], new byte[batch * steps]);
         for (var i = 0; i < pixels.Length; i++) pixels[i] = (byte)(i * 2654435761u >> 24);
         for (var i = 0; i < labels.Length; i++) labels[i] = (byte)(i % 10);
         var data = new MemoryDataset("noise", [1, 28, 28], [.. Enumerable.Range(0, 10).Select(label => $"{label}")], pixels, labels);
         var options = CompareOptions.Recipe with { Threads = threads, Batch = batch, Epochs = 1 };
-        Variant[] variants = arguments.Has("variants") ? [.. arguments.List("variants").Select(Variant.Named)] : [Variant.Baseline, Variant.Named("residual")];
+        Variant[] variants = [.. given.GetRequiredValue<string[]>("--variants").Select(Variant.Named)];
         var paces = variants.ToDictionary(variant => variant, _ => new List<double>());
         var machine = new List<double>();
 
@@ -35,6 +36,7 @@ internal static class SteadyBenchmark
 
         foreach (var (variant, pace) in paces) Console.WriteLine($"{variant.Operation,-16} median {pace.Order().ElementAt(pace.Count / 2),8:f0} samples/s, max/min {pace.Max() / pace.Min():f2}, without the first {pace.Skip(1).Max() / pace.Skip(1).Min():f2}");
         Console.WriteLine($"multiply-adds max/min {machine.Max() / machine.Min():f2}");
+        return 0;
     }
 
     private static double MedianStep(List<long> times)

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
@@ -8,9 +9,9 @@ internal static class TeamBenchmark
 {
     private const int Forks = 400;
 
-    public static unsafe void Run(Arguments arguments)
+    public static unsafe int Run(ParseResult given)
     {
-        var (threads, each) = (arguments.Whole("threads", Environment.ProcessorCount), arguments.Whole("items", 1));
+        var (threads, each) = (given.GetValue<int>("--threads"), given.GetValue<int>("--items"));
         var turnsPerMicrosecond = Calibrate();
         if (threads > 1) Console.WriteLine($"a line of the cache from one core to another and back: {RoundTrip() * 1e9:f0} ns");
         Console.WriteLine($"{threads} threads; each fork has {each} items for each of them; then the caller is alone for some time");
@@ -35,6 +36,7 @@ internal static class TeamBenchmark
         }
 
         static double Median(List<double> times) => times.Order().ElementAt(times.Count / 2);
+        return 0;
     }
 
     private static double Time(Team team, Step[] steps)

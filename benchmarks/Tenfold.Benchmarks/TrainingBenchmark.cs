@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 
 namespace Tenfold.Benchmarks;
@@ -5,14 +6,13 @@ namespace Tenfold.Benchmarks;
 /// <summary>Training steps of a network, forward and backward without the optimiser: images per second, GFLOP/s and the share of the FMA peak.</summary>
 internal static class TrainingBenchmark
 {
-    public static void Run(Arguments arguments)
+    public static int Run(ParseResult given)
     {
-        var network = arguments.Text("network", "resnet20");
-        var batch = arguments.Whole("batch", 128);
-        var threads = arguments.Whole("threads", Environment.ProcessorCount);
-        var seconds = arguments.Number("seconds", 10);
+        var (batch, threads, seconds) = (given.GetValue<int>("--batch"), given.GetValue<int>("--threads"), given.GetValue<double>("--seconds"));
+        var variant = given.GetValue<string>("--variant");
+        var network = variant ?? given.GetRequiredValue<string>("--network");
 
-        var graph = arguments.Has("variant") ? Variant.Named(network = arguments.Text("variant", "")).Build([1, 28, 28], 10) : Network.Create(network);
+        var graph = variant is not null ? Variant.Named(variant).Build([1, 28, 28], 10) : Network.Create(network);
         var step = TrainingStep.Of(graph, batch, threads);
         step.Run();
         var times = new List<double>();
@@ -30,7 +30,8 @@ internal static class TrainingBenchmark
         Console.WriteLine($"{network}, batch {batch}, {threads} threads, {Tenfold.Kernels.Simd.Width}-bit kernels: {times.Count} steps, {step.Bytes / 1024 / 1024} MB");
         foreach (var (name, time) in new[] { ("median", times[times.Count / 2]), ("fastest", times[0]) })
             Console.WriteLine($"{name,8}: {time * 1e3:f1} ms, {batch / time:f0} images/s, {flops / time / 1e9:f1} GFLOP/s (3 x forward), {flops / time / peak:p1} of this machine's FMA peak ({peak / 1e9:f0} GFLOP/s)");
-        if (arguments.Has("profile")) step.Profile(arguments.Whole("runs", 5), arguments.Whole("steps", 25));
+        if (given.GetValue<bool>("--profile")) step.Profile(given.GetValue<int>("--runs"), given.GetValue<int>("--steps"));
+        return 0;
     }
 }
 

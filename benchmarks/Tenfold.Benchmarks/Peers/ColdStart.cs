@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 
@@ -38,11 +39,10 @@ internal static class ColdStart
     }
 
     /// <summary>What the child process does: <c>once ENGINE FILE THREADS INPUT</c>.</summary>
-    public static int Once(Arguments arguments)
+    public static int Once(ParseResult given)
     {
-        if (arguments.Words is not [_, var engine, var path, var count, var sizes]) return 2;
-        var threads = int.Parse(count, CultureInfo.InvariantCulture);
-        var x = Case.Noise(Shape.Of([.. sizes.Split('x').Select(size => int.Parse(size, CultureInfo.InvariantCulture))]));
+        var (engine, path, threads) = (given.GetRequiredValue<string>("engine"), given.GetRequiredValue<string>("file"), given.GetValue<int>("threads"));
+        var x = Case.Noise(Shape.Of([.. given.GetRequiredValue<string>("input").Split('x').Select(size => int.Parse(size, CultureInfo.InvariantCulture))]));
         float[] output;
         if (engine == "tenfold")
         {

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Globalization;
 
 namespace Tenfold.Benchmarks.Peers;
@@ -5,35 +6,30 @@ namespace Tenfold.Benchmarks.Peers;
 /// <summary>Tenfold beside its peers: outputs compared first, then timed in turns; one row at a time is printed and kept.</summary>
 internal static class PeersBenchmark
 {
-    private static readonly string[] s_tables = ["operations", "networks", "training", "cold"];
+    private const int OfCase = 0; // a batch that the table tells
 
-    public static int Run(IReadOnlyList<string> tables, Arguments arguments)
+    public static readonly string[] Tables = ["operations", "networks", "training", "cold"];
+
+    public static int Run(ParseResult given)
     {
-        if (tables.FirstOrDefault(table => !s_tables.Contains(table)) is { } unknown)
-        {
-            Console.Error.WriteLine($"peers: there is no table {unknown}; the tables are {string.Join(", ", s_tables)}");
-            return 2;
-        }
-
-        var only = arguments.List("only");
-        var against = arguments.Has("against") ? arguments.List("against") : ["ort", "torch"];
-        var setting = new Setting(against.Contains("ort"), against.Contains("torch"), arguments.Number("seconds", 2), arguments.Has("exact"));
+        var (only, against) = (given.GetRequiredValue<string[]>("--only"), given.GetRequiredValue<string[]>("--against"));
+        var setting = new Setting(against.Contains("ort"), against.Contains("torch"), given.GetValue<double>("--seconds"), given.GetValue<bool>("--exact"));
         if (setting.Torch && Libtorch.Fault is { } fault)
         {
             Console.WriteLine(fault);
             setting = setting with { Torch = false };
         }
 
-        var results = new Results(arguments.Has("dry"));
+        var results = new Results(given.GetValue<bool>("--dry"));
         Console.WriteLine(Results.Machine);
-        foreach (var table in tables.Count == 0 ? s_tables : tables)
-            foreach (var batch in table is "training" or "cold" ? [0] : arguments.Wholes("batch", 1))
-                foreach (var threads in arguments.Wholes("threads", 1, 2))
+        foreach (var table in given.GetRequiredValue<string[]>("tables"))
+            foreach (var batch in given.GetRequiredValue<int[]>("--batch") is { Length: > 0 } batches && table != "cold" ? batches : [table is "training" or "cold" ? OfCase : 1])
+                foreach (var threads in given.GetRequiredValue<int[]>("--threads"))
                 {
                     Console.WriteLine();
                     Console.WriteLine($"{table}, {threads} {(threads == 1 ? "thread" : "threads")}{(batch > 0 ? $", batch {batch}" : "")}");
                     var ratios = new Dictionary<string, List<double>>();
-                    foreach (var row in Rows(table, name => only.Length == 0 || only.Any(part => part[0] == '=' ? name == part[1..] : name.Contains(part, StringComparison.OrdinalIgnoreCase)), batch, threads, arguments, setting))
+                    foreach (var row in Rows(table, name => only.Length == 0 || only.Any(part => part[0] == '=' ? name == part[1..] : name.Contains(part, StringComparison.OrdinalIgnoreCase)), batch, threads, given.GetValue<int>("--input"), setting))
                     {
                         Console.WriteLine(row.ToText());
                         if (row.Peers.Length > 0 || row.Remark.Length == 0) results.Keep(row); // with nobody beside it, it says nothing
@@ -48,7 +44,7 @@ internal static class PeersBenchmark
         return 0;
     }
 
-    private static IEnumerable<Row> Rows(string table, Func<string, bool> wanted, int batch, int threads, Arguments arguments, Setting setting)
+    private static IEnumerable<Row> Rows(string table, Func<string, bool> wanted, int batch, int threads, int side, Setting setting)
     {
         switch (table)
         {
@@ -57,13 +53,12 @@ internal static class PeersBenchmark
                     if (Safely(one.Name, () => Forward(table, one.Name, one.Build(), batch, threads, setting)) is { } row) yield return row;
                 break;
             case "networks":
-                var side = arguments.Whole("input", 0);
                 foreach (var name in Known(Case.Networks.Where(wanted)))
                     if (Safely(name, () => Forward(table, name, Network.Create(name, input: side > 0 ? [3, side, side] : null), batch, threads, setting)) is { } row) yield return row;
                 break;
             case "training":
                 foreach (var (name, samples) in Case.Training.Where(one => wanted(one.Network) && Known([one.Network]).Any()))
-                    if (Safely(name, () => TrainingDuel.Run(name, arguments.Whole("batch", samples), threads, setting)) is { } row) yield return row;
+                    if (Safely(name, () => TrainingDuel.Run(name, batch == OfCase ? samples : batch, threads, setting)) is { } row) yield return row;
                 break;
             default:
                 foreach (var name in Known(Case.Networks.Where(wanted)))

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 
 namespace Tenfold.Benchmarks.Peers;
@@ -5,12 +6,12 @@ namespace Tenfold.Benchmarks.Peers;
 /// <summary>Several sessions at once, each called from a thread of its own, beside one alone: pictures a second, and whether all give the bits that one gives alone.</summary>
 internal static class SessionsBenchmark
 {
-    public static int Run(Arguments arguments)
+    public static int Run(ParseResult given)
     {
-        var (count, threads, seconds) = (arguments.Whole("sessions", 4), arguments.Wholes("threads", 1), arguments.Number("seconds", 2));
+        var (count, threads, seconds) = (given.GetValue<int>("--sessions"), given.GetRequiredValue<int[]>("--threads"), given.GetValue<double>("--seconds"));
         var faults = 0;
         Console.WriteLine(Results.Machine);
-        foreach (var name in arguments.Has("network") ? arguments.List("network") : ["mobilenet_v2", "resnet18"])
+        foreach (var name in given.GetRequiredValue<string[]>("--network"))
             foreach (var each in threads)
             {
                 var model = Case.Weighted(Network.Create(name));
