@@ -65,7 +65,7 @@ internal sealed unsafe partial class Plan
                         continue;
                     }
 
-                    if (Rectified(nodes[other])) kept = inputs[other] * inputs[other] + 0.6 * value * value;
+                    if (nodes[other].IsRectified()) kept = inputs[other] * inputs[other] + 0.6 * value * value;
                     value = Math.Sqrt(value * value + inputs[other] * inputs[other]);
                     other++;
                 }
@@ -101,14 +101,6 @@ internal sealed unsafe partial class Plan
             default: return inputs.Length == 0 ? 1 : Largest(inputs);
         }
     }
-
-    private static bool Rectified(Node node) => node.Op switch
-    {
-        Fused { Then: [.., var last] } => last is Relu or Relu6,
-        Relu or Relu6 => true,
-        MaxPool or AvgPool => Rectified(node.Inputs[0]),
-        _ => false,
-    };
 
     // What a norm makes of a map, whatever that is, if its statistics are those of that map.
     private double? Normed(float epsilon, Node scale, Node shift, Node variance)

@@ -35,6 +35,16 @@ public class PassTests
     }
 
     [Fact]
+    public void An_activation_behind_a_concatenation_is_done_with_what_is_joined()
+    {
+        var x = Image.Of(3, 5, 6).Conv(4, 1).Relu();
+        Assert.Equal([typeof(Fused), typeof(AvgPool), typeof(Fused), typeof(Concat)], Operations(Same(x.AvgPool(3, stride: 1, pad: 1).Concat(x.Conv(5, 3)).Relu().ToGraph("rectified"), FuseEpilogues.In)));
+        Assert.Contains(typeof(Relu), Operations(Same(x.Affine(1, -1).Concat(x.Conv(5, 3)).Relu().ToGraph("may be negative"), FuseEpilogues.In)));
+        var conv = x.Conv(5, 3);
+        Assert.Contains(typeof(Relu), Operations(Same(new Graph("shared", x.Concat(conv).Relu(), conv.Sigmoid()), FuseEpilogues.In)));
+    }
+
+    [Fact]
     public void An_activation_that_is_no_bound_ends_the_step()
     {
         var x = Image.Of(3, 5, 6);
@@ -76,6 +86,21 @@ public class PassTests
         var graph = Image.Of(6, 4, 5).ConvBn(24, 1).Relu().ChannelShuffle(3).Depthwise(3).BatchNorm().Conv(8, 1, groups: 2).ToGraph("depthwise");
         Assert.Equal([typeof(Fused), typeof(Convolution), typeof(Chained)], Operations(Same(graph, graph => Passes.All(graph, frozen: true))));
         Assert.Equal([typeof(Convolution), typeof(BatchNorm), typeof(Relu), typeof(Pick), typeof(Convolution), typeof(BatchNorm), typeof(Convolution)], Operations(Same(graph, graph => RouteChannels.In(graph, frozen: false))));
+    }
+
+    [Theory]
+    [InlineData(12, true)] // three blocks of two groups each become four of one
+    [InlineData(13, true)]
+    [InlineData(20, false)] // half of all blocks read two groups, two for each group would read as many
+    [InlineData(16, false)]
+    [InlineData(9, false)] // nearly half of each block would be empty
+    public void Groups_behind_which_channels_are_shuffled_begin_with_a_block(int own, bool aligned)
+    {
+        var graph = Image.Of(20, 4, 5).ConvBn(4 * own, 1, groups: 4).Relu().ChannelShuffle(4).Scope("depthwise", x => x.ConvBn(4 * own, 3, groups: 4 * own)).Conv(8, 1, groups: 4).ToGraph("groups");
+        var passed = Same(graph, graph => Passes.All(graph, frozen: true));
+        Assert.Equal([typeof(Fused), typeof(Convolution), typeof(Chained)], Operations(passed));
+        Assert.Equal(aligned ? 64 : 4 * own, passed.Nodes.First(node => node.Op is Fused).Channels);
+        Check.Op(x => x.Conv(4 * own, 1, groups: 4).ChannelShuffle(4).Depthwise(3).Conv(8, 1, groups: 4), [2, 20, 3, 5]);
     }
 
     [Fact]

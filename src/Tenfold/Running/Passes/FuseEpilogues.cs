@@ -2,6 +2,7 @@ namespace Tenfold;
 
 /// <summary>What follows a convolution, a norm or a gate (a map times a number for each of its channels, as in squeeze-and-excitation) on every number
 /// for itself is done while the number is in a register: an activation, the other end of a residual connection, another activation.</summary>
+/// <remarks>ReLU behind a concatenation is done with what is joined: of a convolution where it stores, of what is never negative not at all.</remarks>
 internal static class FuseEpilogues
 {
     public static Graph In(Graph graph)
@@ -9,16 +10,25 @@ internal static class FuseEpilogues
         var once = graph.UsedOnce();
         return graph.Pass((node, inputs) =>
         {
+            if (node.Op is Relu && node.Inputs[0] is { Op: Concat } joined && once.Contains(joined)
+                && joined.Inputs.Zip(inputs[0].Inputs).All(part => part.Second.IsRectified() || (once.Contains(part.First) && Takes(part.Second, node.Op))))
+                return joined.Op.Apply([.. joined.Inputs.Zip(inputs[0].Inputs, (part, now) => now.IsRectified() ? now.Outermost : With(part, now, node, []).Outermost)], graph.NameOf(joined));
+
             // The last of the operands takes it, when the others are already there.
             var last = -1;
             for (var i = 0; i < inputs.Length; i++)
                 if (once.Contains(node.Inputs[i]) && Takes(inputs[i], node.Op) && (last < 0 || node.Inputs[i].Id > node.Inputs[last].Id)) last = i;
             if (last < 0 || !inputs.All(input => input.Shape == node.Shape)) return null;
-            var before = inputs[last];
-            var fused = before.Op as Fused ?? new Fused(before.Op, before.Inputs.Count, []);
-            var name = before.Op is Fused ? before.Label : graph.NameOf(node.Inputs[last]);
-            return (fused with { Then = [.. fused.Then, node.Op] }).Apply([.. before.Inputs, .. inputs.Where((_, i) => i != last)], $"{name} + {graph.NameOf(node)}");
+            return With(node.Inputs[last], inputs[last], node, inputs.Where((_, i) => i != last));
         });
+
+        // What came before, as rewritten, with the operation that follows it and its other operands.
+        Node With(Node original, Node before, Node next, IEnumerable<Node> others)
+        {
+            var fused = before.Op as Fused ?? new Fused(before.Op, before.Inputs.Count, []);
+            var name = before.Op is Fused ? before.Label : graph.NameOf(original);
+            return (fused with { Then = [.. fused.Then, next.Op] }).Apply([.. before.Inputs, .. others], $"{name} + {graph.NameOf(next)}");
+        }
     }
 
     public static string Tell(Graph before, Graph after)

@@ -85,6 +85,16 @@ internal static class Passes
         return once;
     }
 
+    /// <summary>Whether a value is never negative, as what it is made of shows.</summary>
+    public static bool IsRectified(this Node node) => node.Op switch
+    {
+        Fused { Then: [.., var last] } => last is Relu or Relu6,
+        Relu or Relu6 => true,
+        MaxPool or AvgPool => node.Inputs[0].IsRectified(),
+        Concat => node.Inputs.All(IsRectified),
+        _ => false,
+    };
+
     /// <summary>The nodes that depend on parameters alone.</summary>
     public static HashSet<Node> Constants(this Graph graph)
     {

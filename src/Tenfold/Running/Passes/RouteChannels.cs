@@ -4,9 +4,16 @@ namespace Tenfold;
 /// <remarks>
 /// <para>One list stands for any chain of them: what passes by in ShuffleNet v2 unit after unit is read where it was once computed.</para>
 /// <para>A depthwise convolution behind a list that reorders one map keeps the map's order, its own kernels reordered, and the list follows it.</para>
+/// <para>Behind a pointwise convolution in groups nobody but the list knows where the channels lie, so each group begins with a block of 16 where that spares work:
+/// <code>
+/// 4 groups of 12:   | a0 ... a11 b0 ... b3 | b4 ... b11 c0 ... c7 | c8 ... c11 d0 ... d11 |    3 blocks, each of which reads the inputs of two groups, the weights between them zeros
+/// become            | a0 ... a11 -   -   - | b0 ... b11 -   -   - | c0 ... c11  -   -   - | d0 ... d11 -  -  - |       4 blocks, each of which reads those of one
+/// </code></para>
 /// </remarks>
 internal static class RouteChannels
 {
+    private const double MostSpare = 1.4; // channels that are computed for one that is read
+
     /// <param name="frozen">Whether the weights never change, so that they can be reordered once.</param>
     public static Graph In(Graph graph, bool frozen) => Read(Compose(graph, frozen));
 
@@ -35,11 +42,17 @@ internal static class RouteChannels
             if (node.Shape.Rank != 4 || inputs.Length == 0) return null;
             if (node.Op is Concat && !inputs.Any(input => input.Op is Pick)) return null; // its inputs may be computed in their place
             var name = graph.NameOf(node);
+            if (node.Op is ChannelShuffle && once.Contains(node.Inputs[0]) && node.Inputs[0].Inputs.Skip(1).All(constants.Contains) && InWholeBlocks(inputs[0], graph.NameOf(node.Inputs[0])) is { } whole) inputs = [whole];
             if (Channels(node.Op, inputs) is { } channels) return Listed(inputs, channels, name);
             if (node.Op is Add && inputs is [{ Op: Pick a }, { Op: Pick b }] && Together(a, b, inputs[0].Inputs.Count) is { } both)
                 return Listed([.. inputs[0].Inputs, .. inputs[1].Inputs], both, name);
-            if (inputs[0] is { Op: Pick reorder } && once.Contains(node.Inputs[0]) && reorder.IsPermutation && inputs[0].Inputs[0].Channels == node.Channels && Depthwise(node) && node.Inputs.Skip(1).All(constants.Contains))
-                return reorder.Apply([node.Op.Apply([inputs[0].Inputs[0].Outermost, .. inputs.Skip(1).Select(weights => Reorder(weights, reorder, name))], name)], $"{name}.order#");
+            if (inputs[0] is { Op: Pick list } && once.Contains(node.Inputs[0]) && list.IsSelection && inputs[0].Inputs[0] is var map && map.Channels <= MostSpare * node.Channels && Depthwise(node) && node.Inputs.Skip(1).All(constants.Contains))
+            {
+                var order = Absent(map.Channels);
+                foreach (var (place, from) in list.Channels.Index()) order[from.Channel] = place;
+                return list.Apply([InGroups(node.Op, map.Channels).Apply([map.Outermost, .. inputs.Skip(1).Select(weights => Reorder(weights, order, name))], name)], $"{name}.order#");
+            }
+
             return null;
         });
     }
@@ -105,15 +118,40 @@ internal static class RouteChannels
         return both;
     }
 
-    private static bool Depthwise(Node node) =>
-        (node.Op is Fused fused ? fused.Arity == node.Inputs.Count ? fused.First : null : node.Op) is Convolution conv && conv.Groups == node.Channels && conv.Groups == node.Inputs[0].Channels;
+    private static bool Depthwise(Node node) => Convolves(node) is { } conv && conv.Groups == node.Channels && conv.Groups == node.Inputs[0].Channels;
 
-    // Weights of a depthwise convolution in the order of the map behind the list.
-    private static Node Reorder(Node weights, Pick list, string name)
+    // A convolution, with an activation perhaps, but nothing that is added.
+    private static Convolution? Convolves(Node node) => (node.Op is Fused fused ? fused.Arity == node.Inputs.Count ? fused.First : null : node.Op) as Convolution;
+
+    private static Op InGroups(Op op, int groups) => op is Fused fused ? fused with { First = InGroups(fused.First, groups) } : (Convolution)op with { Groups = groups };
+
+    // A list of the channels of a wider pointwise convolution, whose groups all begin with a block; null where that would spare nothing.
+    private static Node? InWholeBlocks(Node node, string name)
     {
-        if (weights.Op is ScaledKernel) return weights.Op.Apply([.. weights.Inputs.Select(input => Reorder(input.Outermost, list, name))], $"{name}.kernel#");
-        var order = new int[list.Channels.Count];
-        foreach (var (place, from) in list.Channels.Index()) order[from.Channel] = place;
+        if (Convolves(node) is not { Groups: > 1 } conv || DenseShapes.Of(conv, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape) is not { Pointwise: true } shape || Kernels.LaneMap.Of(shape) is not null) return null;
+        var (own, wide) = (shape.OutPerGroup, (shape.OutPerGroup + 15) / 16 * 16);
+        var reads = 0; // groups, of all blocks
+        for (var first = 0; first < shape.Out; first += 16) reads += shape.Reads(first, first + 16) is var (from, to) ? (to - from) / shape.InPerGroup : 0;
+        if (wide > MostSpare * own || reads <= shape.Groups * wide / 16) return null;
+        var order = Absent(shape.Groups * wide);
+        for (var channel = 0; channel < shape.Out; channel++) order[Place(channel)] = channel;
+        return new Pick([.. Enumerable.Range(0, shape.Out).Select(channel => (0, Place(channel)))])
+            .Apply([node.Op.Apply([node.Inputs[0].Outermost, .. node.Inputs.Skip(1).Select(weights => Reorder(weights, order, name))], name)], $"{name}.own#");
+
+        int Place(int channel) => channel / own * wide + channel % own;
+    }
+
+    private static int[] Absent(int channels)
+    {
+        var order = new int[channels];
+        Array.Fill(order, -1);
+        return order;
+    }
+
+    // Weights of a convolution in the order of the map behind the list.
+    private static Node Reorder(Node weights, int[] order, string name)
+    {
+        if (weights.Op is ScaledKernel) return weights.Op.Apply([.. weights.Inputs.Select(input => Reorder(input.Outermost, order, name))], $"{name}.kernel#");
         return new Reordered(order).Apply([weights], $"{name}.weights#");
     }
 
@@ -149,6 +187,9 @@ internal sealed record Pick(IReadOnlyList<(int Map, int Channel)> Channels) : Op
     /// <summary>Whether they are all those of one map, each once.</summary>
     public bool IsPermutation { get; } = Channels.All(channel => channel.Map == 0) && Channels.Select(channel => channel.Channel).Order().SequenceEqual(Enumerable.Range(0, Channels.Count));
 
+    /// <summary>Whether they are some of one map, each once at most.</summary>
+    public bool IsSelection { get; } = Channels.All(channel => channel.Map == 0) && Channels.Distinct().Count() == Channels.Count;
+
     public override Shape Infer(ReadOnlySpan<Shape> inputs) => inputs[0].With(1, Channels.Count);
 
     public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
@@ -159,17 +200,18 @@ internal sealed record Pick(IReadOnlyList<(int Map, int Channel)> Channels) : Op
     }
 }
 
-/// <summary>Weights with the first dimension in another order: y[i] = x[Order[i]].</summary>
+/// <summary>Weights with the first dimension in another order: y[i] = x[Order[i]], or zeros where that is negative.</summary>
 internal sealed record Reordered(IReadOnlyList<int> Order) : Op
 {
     public override string Name => "reordered";
 
-    public override Shape Infer(ReadOnlySpan<Shape> inputs) => inputs[0];
+    public override Shape Infer(ReadOnlySpan<Shape> inputs) => inputs[0].With(0, Order.Count);
 
     public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
     {
         var row = output.Data.Length / Order.Count;
-        for (var i = 0; i < Order.Count; i++) inputs[0].Data.AsSpan(Order[i] * row, row).CopyTo(output.Data.AsSpan(i * row, row));
+        for (var i = 0; i < Order.Count; i++)
+            if (Order[i] >= 0) inputs[0].Data.AsSpan(Order[i] * row, row).CopyTo(output.Data.AsSpan(i * row, row));
     }
 
     public override string ToString() => $"reordered ({string.Join(", ", Order)})";
