@@ -51,7 +51,7 @@ internal unsafe struct PlaneTile
 /// <remarks>
 /// Rows are copied to scratch between zeros, so that the kernel knows no border; at stride 2 even columns before odd ones, so that neighbouring outputs read
 /// neighbouring numbers: <c>z a b c d e z</c> becomes <c>z a c e z | z b d z z</c>. Where rows are dilated, those that share their taps make a tile.
-/// The most frequent case by far needs no copies where vectors have 512 bits: <see cref="PlaneRowConvolution"/>.
+/// The most frequent cases by far need no copies where vectors have 512 bits: <see cref="PlaneRowConvolution"/>.
 /// </remarks>
 internal sealed unsafe class PlaneConvolution : ConvolutionKernel
 {

@@ -86,6 +86,10 @@ public class LayoutTests
     {
         Check.Op(x => x.Depthwise(3), [batch, 5, height, width], differentiable: false);
         Check.Op(x => x.Depthwise(3).Relu6(), [batch, 3, height, width], differentiable: false);
+        Check.Op(x => x.Depthwise(3, stride: 2), [batch, 5, height, width], differentiable: false);
+        Check.Op(x => x.Depthwise(3, stride: 2).Relu6(), [batch, 3, height, 2 * width], differentiable: false);
+        var halved = Image.Of(5, height, 2 * width).Depthwise(3, stride: 2).ToGraph("halved");
+        if (Simd.Width == 512) Assert.Contains("as they lie", Assert.Single(new Plan(halved, halved.Init(), Team.Of(1), frozen: true).Steps).Kernel, StringComparison.Ordinal);
         var graph = Image.Of(5, height, width).Depthwise(3).ToGraph("rows");
         if (Simd.Width == 512) Assert.Contains("as they lie", Assert.Single(new Plan(graph, graph.Init(), Team.Of(1), frozen: true).Steps).Kernel, StringComparison.Ordinal);
     }
