@@ -102,6 +102,12 @@ public sealed class DenseKernels : IIncrementalGenerator
         code.AppendLine("            }");
         code.AppendLine("            while (--n != 0);");
         code.AppendLine("        }");
+        code.AppendLine("        if (t.Gate != null)");
+        code.AppendLine("        {");
+        for (var v = 0; v < vectors; v++) code.AppendLine($"            var g{v} = {Vector(v)}.Load(t.Gate + {v * lanes});");
+        for (var p = 0; p < pixels; p++)
+            for (var v = 0; v < vectors; v++) code.AppendLine($"            a{p}_{v} *= g{v};");
+        code.AppendLine("        }");
         code.AppendLine("        var add = t.Add;");
         code.AppendLine("        if (add != null)");
         code.AppendLine("        {");

@@ -115,6 +115,11 @@ public sealed class PairedKernels : IIncrementalGenerator
         code.AppendLine($"        var factor = {(planes ? "t.Factor" : "Vector512.Load(t.Factor)")};");
         code.AppendLine($"        var bias = {(planes ? "t.Bias" : "Vector512.Load(t.Bias)")};");
         Each(p => planes ? $"        a{p} = Vector512.MultiplyAddEstimate(a{p}, Vector512.Create(factor[{p}]), Vector512.Create(bias[{p}]));" : $"        a{p} = Vector512.MultiplyAddEstimate(a{p}, factor, bias);");
+        code.AppendLine("        if (t.Gate != null)");
+        code.AppendLine("        {");
+        code.AppendLine($"            var gate = {(planes ? "t.Gate" : "Vector512.Load(t.Gate)")};");
+        Each(p => $"            a{p} *= {(planes ? $"Vector512.Create(gate[{p}])" : "gate")};");
+        code.AppendLine("        }");
         code.AppendLine("        var add = t.Add;");
         code.AppendLine("        if (add != null)");
         code.AppendLine("        {");

@@ -29,6 +29,10 @@ internal unsafe struct DenseTile
     public float* Add;
 
     public float* Bias;
+
+    /// <summary>What each output channel's sum, with its bias, is multiplied by before anything else is done to it; null for nothing.</summary>
+    public float* Gate;
+
     public DenseBlock* Blocks;
     public int Count;
 
@@ -68,11 +72,13 @@ internal unsafe struct DenseTile
     public float High;
 }
 
-/// <summary>What is done to each number of a convolution before it leaves the cache: y = activation(within Last of (within First of value + Add)).</summary>
+/// <summary>What is done to each number of a convolution before it leaves the cache: y = activation(within Last of (within First of value Gate + Add)).</summary>
 /// <param name="add">Laid out as y; null for nothing.</param>
 /// <param name="activation">One that is no bound; null for none.</param>
-internal readonly unsafe struct DenseEpilogue(float* add, (float Low, float High) first, (float Low, float High) last, Activation? activation = null)
+/// <param name="gate">A number for each sample and channel, laid out as a map of one pixel; null for nothing. Pointwise convolutions alone take it.</param>
+internal readonly unsafe struct DenseEpilogue(float* add, (float Low, float High) first, (float Low, float High) last, Activation? activation = null, float* gate = null)
 {
+    public readonly float* Gate = gate;
     public readonly Activation? Activation = activation;
     public readonly float* Add = add;
     public readonly (float Low, float High) First = first;
@@ -156,6 +162,7 @@ internal static unsafe class Dense
                 half.W += 8;
                 half.Y += 8;
                 half.Bias += 8;
+                if (half.Gate != null) half.Gate += 8;
                 if (half.Add != null) half.Add += 8;
                 Dense128.Tiles2[pixels - 1](half);
                 break;

@@ -212,6 +212,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         {
             var tile = phase.Tiles[t];
             var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, outPlane, phase.Columns.OutStride * Dense.Block);
+            kernel.Gate = then.Gate == null ? null : then.Gate + ((long)n * _shape.OutBlocks + tile.Block) * Dense.Block;
             var segments = Dense.Segments(columns, tile.Blocks);
             var another = tile.Sum != sum;
             sum = tile.Sum;

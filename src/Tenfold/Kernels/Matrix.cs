@@ -140,6 +140,7 @@ internal static unsafe class Matrix
         return sum;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Outer3(float* a, int aRow, int aStep, float* b, int bRow, float* c, int cRow, int i, int rows, int depth)
     {
         var p0 = a + (long)i * aRow;
@@ -183,6 +184,7 @@ internal static unsafe class Matrix
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Outer1(float* a, int aRow, int aStep, float* b, int bRow, float* c, int cRow, int i, int rows, int depth)
     {
         var p0 = a + (long)i * aRow;

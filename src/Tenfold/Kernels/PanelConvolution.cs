@@ -168,6 +168,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
                 var o = group * _shape.OutPerGroup + first;
                 var weights = packed + (group * _tiles + t) * _tileSize;
                 var tile = then.Tile(bias + o, 1, 0, area);
+                tile.Gate = then.Gate == null ? null : then.Gate + (long)n * _shape.Out + o;
                 tile.X = weights + Head;
                 tile.Triples = (DenseTriples*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)); // pinned, as the others
                 tile.TripleCount = _triples.Length;

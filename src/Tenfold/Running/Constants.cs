@@ -29,7 +29,7 @@ internal sealed class Constants
     public static string? Key(Node node)
     {
         if (node.Op is Parameter) return $"#{node.Id}";
-        if (node.Op is not (NormFactor or NormShift or ScaledKernel or Reordered or Concat)) return null;
+        if (node.Op is not (NormFactor or NormShift or ScaledKernel or ComposedKernel or ComposedBias or Reordered or Concat)) return null;
         var inputs = node.Inputs.Select(Key).ToArray();
         return inputs.Contains(null) ? null : $"{node.Op}({string.Join(", ", inputs)})";
     }

@@ -18,6 +18,12 @@ internal sealed unsafe partial class Plan
             case Chained:
                 Separable(node);
                 return true;
+            case ComposedKernel:
+                SlotsIn(Layout.Plain)[node] = _shared.Get(Constants.Key(node), () => Composed(node));
+                return true;
+            case ComposedBias:
+                SlotsIn(Layout.Plain)[node] = _shared.Get(Constants.Key(node), () => Biases(node));
+                return true;
             case ConvolutionWeightGradient op:
                 WeightGradient(node, new DenseShape(
                     node.Inputs[0].Shape.Batch, node.Inputs[0].Channels, node.Inputs[1].Channels, node.Inputs[0].Shape.Plane, node.Inputs[1].Shape.Plane, op.Kernel,
@@ -39,7 +45,7 @@ internal sealed unsafe partial class Plan
         var packed = Packed(name, node.Inputs[1], convolution);
         var bias = Bias(node.Op, node.Inputs, node.Channels);
         var y = NewOverAdded(node, then);
-        Slot[] reads = then.Add is null ? [x, packed, bias] : [x, packed, bias, then.Add];
+        Slot[] reads = [x, packed, bias, .. then.Reads];
         if (convolution is LaneConvolution { Sums: > 0 } lanes && _users[node].Any(user => user.Op is AdaptiveAvgPool && IsVector(user)))
         {
             // A mean of each plane, as squeeze-and-excitation begins with, needs the sums of what is stored.
@@ -91,7 +97,7 @@ internal sealed unsafe partial class Plan
             var layer = convolutions[i];
             kernel.Magnitude = Expected(layer.Magnitude);
             var (packed, bias) = (Packed(name, layer.Inputs[1], kernel), Bias(layer.Op, layer.Inputs, layer.Shape.Out));
-            reads.AddRange(layer.Then.Add is null ? [packed, bias] : [packed, bias, layer.Then.Add]);
+            reads.AddRange([packed, bias, .. layer.Then.Reads]);
             return () => new DenseLayer(packed.P, bias.P, layer.Then.Kernel);
         }
     }
@@ -122,7 +128,7 @@ internal sealed unsafe partial class Plan
             Slot[] x = [.. maps.Select(map => Get(map, layout))];
             var (packed, bias) = (Packed(name, after[1], kernel), Bias(chain.Second, after, node.Channels));
             var y = NewOverAdded(node, then);
-            Slot[] reads = then.Add is null ? [.. x, packed, bias] : [.. x, packed, bias, then.Add];
+            Slot[] reads = [.. x, packed, bias, .. then.Reads];
             Add(name, $"{how}, {kernel.Items} items", kernel.Items, reads, [y], (item, scratch) =>
             {
                 var from = stackalloc float*[x.Length];
@@ -165,6 +171,37 @@ internal sealed unsafe partial class Plan
         Slot[] reads = factor is null ? [plain] : [plain, factor];
         Add(name, "pack the kernel", convolution.PackItems, reads, [packed], (item, _) => convolution.Pack(item, plain.P, factor is null ? null : factor.P, packed.P));
         return packed;
+    }
+
+    // A product of two matrices of constants.
+    private Slot Composed(Node node)
+    {
+        var (second, first) = (node.Inputs[0], node.Inputs[1]);
+        var (outputs, between, channels) = (node.Shape[0], second.Shape[1], node.Shape[1]);
+        var (kernel, factor) = first.Op is ScaledKernel ? (first.Inputs[0], Get(first.Inputs[1], Layout.Plain)) : (first, null);
+        var made = Now(new Slot(node.Shape, Layout.Plain));
+        var rows = new float[outputs * between];
+        Passing(second).CopyTo(rows);
+        var perItem = Share(outputs, (long)between * channels / 4);
+        fixed (float* a = rows, b = Passing(kernel))
+        {
+            var (left, right) = ((nint)a, (nint)b);
+            _team.Run([new Step(Graph.NameOf(node), "compose the kernel", (outputs + perItem - 1) / perItem, (item, _) =>
+            {
+                var (from, to) = (item * perItem, Math.Min(outputs, (item + 1) * perItem));
+                for (var row = (float*)left + from * between; factor is not null && row < (float*)left + to * between; row += between) Broadcast.Row(new Times(), row, 1, factor.P, 1, row, between);
+                Matrix.Outer((float*)left, between, 1, (float*)right, channels, made.P, channels, from, to, between, channels);
+            })], 0);
+        }
+
+        return made;
+    }
+
+    private Slot Biases(Node node)
+    {
+        var (first, own, made) = (Get(node.Inputs[1], Layout.Plain), node.Inputs.Count > 2 ? Get(node.Inputs[2], Layout.Plain) : null, Now(new Slot(node.Shape, Layout.Plain)));
+        fixed (float* kernel = Passing(node.Inputs[0])) Matrix.Dots(first.P, kernel, own is null ? null : own.P, made.P, 1, node.Inputs[0].Shape[1], 0, node.Shape[0], node.Shape[0]);
+        return made;
     }
 
     // The numbers of a tensor that lies in a file, until the next is asked for: nobody needs them once the kernel is packed.

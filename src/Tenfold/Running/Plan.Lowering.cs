@@ -24,16 +24,20 @@ internal sealed unsafe partial class Plan
     // An operation as the one that begins it and what is done to each of its numbers afterwards.
     private (Op First, Epilogue Then) Split(Op node, IReadOnlyList<Node> inputs, Layout layout)
     {
-        if (node is not Fused fused) return (node, new Epilogue(null, null, s_all, s_all, null));
+        if (node is not Fused fused) return (node, new Epilogue(null, null, null, s_all, s_all, null));
         var (first, last) = (s_all, s_all);
-        var (added, add) = ((Node?)null, (Slot?)null);
+        var (added, add, gate, other) = ((Node?)null, (Slot?)null, (Slot?)null, fused.Arity);
         Activation? activation = null;
         var before = fused.Then.Any(op => op is Tenfold.Add); // the addition; swapping first and last in one tuple assignment lost values once the method was hot, for a reason not found yet
         foreach (var op in fused.Then)
         {
-            if (op is Tenfold.Add)
+            if (op is Multiply)
             {
-                added = inputs[fused.Arity];
+                gate = Get(inputs[other++], layout);
+            }
+            else if (op is Tenfold.Add)
+            {
+                added = inputs[other++];
                 add = Get(added, layout);
                 before = false;
             }
@@ -42,18 +46,21 @@ internal sealed unsafe partial class Plan
             else last = Range(op);
         }
 
-        return (fused.First, new Epilogue(added, add, first, last, activation));
+        return (fused.First, new Epilogue(added, add, gate, first, last, activation));
     }
 
     private static (float, float) Range(Op op) => op is Relu6 ? (0, 6) : (0, float.PositiveInfinity);
 
     private static readonly (float, float) s_all = (float.NegativeInfinity, float.PositiveInfinity);
 
-    /// <summary>y = activation(within Last of (within First of value + Add)).</summary>
+    /// <summary>y = activation(within Last of (within First of value Gate + Add)).</summary>
     /// <param name="Added">The node whose value <paramref name="Add"/> holds.</param>
-    private sealed record Epilogue(Node? Added, Slot? Add, (float Low, float High) First, (float Low, float High) Last, Activation? Activation)
+    private sealed record Epilogue(Node? Added, Slot? Add, Slot? Gate, (float Low, float High) First, (float Low, float High) Last, Activation? Activation)
     {
-        public DenseEpilogue Kernel => new(Add is null ? null : Add.P, First, Last, Activation);
+        public DenseEpilogue Kernel => new(Add is null ? null : Add.P, First, Last, Activation, Gate is null ? null : Gate.P);
+
+        /// <summary>What it reads.</summary>
+        public Slot[] Reads => Add is null ? Gate is null ? [] : [Gate] : Gate is null ? [Add] : [Add, Gate];
     }
 
     // Operations that compute nothing.

@@ -59,6 +59,12 @@ internal sealed unsafe partial class Plan
                 var kept = 0.0; // of the squares, what ReLU leaves: a skip from behind one is no more negative, and of what is added to it four fifths stay
                 foreach (var then in fused.Then)
                 {
+                    if (then is Multiply)
+                    {
+                        value *= inputs[other++];
+                        continue;
+                    }
+
                     if (then is not Tenfold.Add)
                     {
                         value = Math.Sqrt(Math.Pow(Magnitude(then, [Math.Sqrt(Math.Max(0, value * value - kept))], nodes), 2) + kept);
@@ -142,8 +148,11 @@ internal sealed unsafe partial class Plan
     {
         if (Constants.Key(node) is { } key && _shared.MeanSquares.TryGetValue(key, out var known)) return known;
         var of = node.Op is ScaledKernel ? node.Inputs[0] : node;
-        return MeanSquare(node, of.Op is Parameter && _weights[Graph.NameOf(of)] is { Place: { } place } tensor ? Stored(tensor, place).Span : Numbers(of));
+        return MeanSquare(node, Passing(of));
     }
+
+    // A constant's numbers; those that lie in a file only until the next are asked for.
+    private ReadOnlySpan<float> Passing(Node constant) => constant.Op is Parameter && _weights[Graph.NameOf(constant)] is { Place: { } place } tensor ? Stored(tensor, place).Span : Numbers(constant);
 
     // The mean square of a constant's numbers, from some of them.
     private double MeanSquare(Node node, ReadOnlySpan<float> numbers)

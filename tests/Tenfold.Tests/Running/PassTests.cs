@@ -62,8 +62,40 @@ public class PassTests
         Check.Op(y => (y + y.Conv(19, 1).SqueezeExcite(4)).Relu(), [3, 19, 5, 6]);
         Check.Op(y => (y.SqueezeExcite(4) + y.Conv(33, 3)).Relu6(), [2, 33, 3, 5]);
         Check.Op(y => y.SqueezeExcite(4).Relu(), [1, 16, 3, 5]);
-        Assert.Contains("+ relu2: each channel times its gate", string.Join('\n', new Plan(graph, graph.Init(), Team.Of(1), frozen: true).Steps.Select(step => $"{step.Name}: {step.Kernel}")));
+        var kept = (x + x.Conv(19, 3).SqueezeExcite(4)).Relu().ToGraph("gate");
+        Assert.Contains("+ relu2: each channel times its gate", string.Join('\n', new Plan(kept, kept.Init(), Team.Of(1), frozen: true).Steps.Select(step => $"{step.Name}: {step.Kernel}")));
         Assert.Equal([typeof(Multiply), typeof(Add)], Operations(Same((x * x.Slice(0, 1) + x).ToGraph("a number for each pixel"), FuseEpilogues.In)).Skip(1));
+    }
+
+    [Fact]
+    public void A_gate_behind_a_pointwise_convolution_is_known_before_it_runs()
+    {
+        var x = Image.Of(19, 5, 6);
+        foreach (var y in new[] { x.ConvBn(23, 1), x.Conv(23, 1), x.Conv(23, 1, bias: false) })
+        {
+            Assert.Equal([typeof(AdaptiveAvgPool), typeof(Fused), typeof(Fused), typeof(Fused)], Operations(Same(y.SqueezeExcite(4).Relu().ToGraph("gate"), All)));
+            Assert.Contains(typeof(Multiply), Operations(Same(new Graph("read by another", y.SqueezeExcite(4), y.Tanh()), All)));
+            Assert.Contains(typeof(Multiply), Operations(Same(new Graph("an output", y.SqueezeExcite(4), y), All)));
+        }
+
+        Assert.Contains(typeof(Multiply), Operations(Same(x.Conv(23, 1).Tanh().SqueezeExcite(4).ToGraph("an activation between"), All)));
+        Assert.Contains(typeof(Multiply), Operations(Same(x.Conv(23, 1, pad: 1).SqueezeExcite(4).ToGraph("padding"), All)));
+
+        static Graph All(Graph graph) => Passes.All(graph, frozen: true);
+    }
+
+    // In blocks and on planes, ends of tiles and of panels, a gate for each sample.
+    [Theory]
+    [InlineData(1, 19, 23, 5, 6)]
+    [InlineData(3, 40, 70, 7, 9)]
+    [InlineData(2, 24, 57, 8, 8)]
+    [InlineData(2, 64, 96, 19, 5)]
+    [InlineData(1, 20, 12, 31, 31)]
+    public void A_gate_is_multiplied_in_where_a_convolution_stores(int batch, int channels, int outputs, int height, int width)
+    {
+        Check.Op(x => (x.ConvBn(outputs, 1).SqueezeExcite(4) + x.Conv(outputs, 3)).Relu(), [batch, channels, height, width], differentiable: false);
+        Check.Op(x => x.Conv(outputs, 1).SqueezeExcite(4), [batch, channels, height, width], differentiable: false);
+        Check.Op(x => (x + x.Conv(outputs, 1).Relu().Conv(channels, 1).SqueezeExcite(4)).Relu6(), [batch, channels, height, width], tolerance: 2e-4, differentiable: false);
     }
 
     [Fact]
@@ -130,6 +162,7 @@ public class PassTests
     [InlineData("densenet121", "FoldNorms", "stay, which follow no convolution")]
     [InlineData("resnet18", "FuseEpilogues", "17 relu, 8 add are done where 17 conv store their results")]
     [InlineData("se_resnet50", "FuseEpilogues", "16 sigmoid")]
+    [InlineData("se_resnet50", "MeansFirst", "16 of 16 gates")]
     public void Any_pass_can_be_left_out_and_what_each_did_is_told(string network, string pass, string did)
     {
         var model = new Model(Network.Create(network, classes: 10, input: [3, 112, 112]), seed: 1);

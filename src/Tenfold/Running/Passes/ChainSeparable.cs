@@ -12,7 +12,7 @@ internal static class ChainSeparable
         {
             if (inputs.Length < 2 || !once.Contains(node.Inputs[0]) || Convolution(node.Op) is not { Groups: 1 } second || Convolution(inputs[0].Op) is not { Groups: > 1 } first) return null;
             var depthwise = inputs[0];
-            if (Adds(depthwise) || BetweenPlanes(node)) return null;
+            if (Adds(depthwise) || node.Op is Fused { Then: [Multiply, ..] } || BetweenPlanes(node)) return null;
             if (!SeparableConvolution.Takes(Shape(first, depthwise), DenseShapes.Of(second, depthwise.Shape, inputs[1].Shape, node.Shape))) return null;
             var chained = new Chained(depthwise.Op, depthwise.Inputs.Count, node.Op);
             var name = $"{graph.NameOf(node.Inputs[0])} + {graph.NameOf(node)}";

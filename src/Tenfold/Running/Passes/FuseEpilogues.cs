@@ -11,14 +11,14 @@ internal static class FuseEpilogues
         return graph.Pass((node, inputs) =>
         {
             if (node.Op is Relu && node.Inputs[0] is { Op: Concat } joined && once.Contains(joined)
-                && joined.Inputs.Zip(inputs[0].Inputs).All(part => part.Second.IsRectified() || (once.Contains(part.First) && Takes(part.Second, node.Op))))
+                && joined.Inputs.Zip(inputs[0].Inputs).All(part => part.Second.IsRectified() || (once.Contains(part.First) && Takes(part.Second, node))))
                 return joined.Op.Apply([.. joined.Inputs.Zip(inputs[0].Inputs, (part, now) => now.IsRectified() ? now.Outermost : With(part, now, node, []).Outermost)], graph.NameOf(joined));
 
             // The last of the operands takes it, when the others are already there.
             var last = -1;
             for (var i = 0; i < inputs.Length; i++)
-                if (once.Contains(node.Inputs[i]) && Takes(inputs[i], node.Op) && (last < 0 || node.Inputs[i].Id > node.Inputs[last].Id)) last = i;
-            if (last < 0 || !inputs.All(input => input.Shape == node.Shape)) return null;
+                if (once.Contains(node.Inputs[i]) && Takes(inputs[i], node) && (last < 0 || node.Inputs[i].Id > node.Inputs[last].Id)) last = i;
+            if (last < 0 || !(Gates(node) ? last == 0 : inputs.All(input => input.Shape == node.Shape))) return null;
             return With(node.Inputs[last], inputs[last], node, inputs.Where((_, i) => i != last));
         });
 
@@ -41,25 +41,33 @@ internal static class FuseEpilogues
         static bool Follows(Op op) => op is Add or Relu or Relu6 or Sigmoid or Silu or HardSigmoid or HardSwish or Tanh;
     }
 
-    // Bound, addition, bound or another activation; of a norm or a gate only an addition and a bound.
-    private static bool Takes(Node node, Op next)
+    // Bound, addition, bound or another activation; of a norm or a gate only an addition and a bound. A pointwise convolution takes a gate as well, before all else.
+    private static bool Takes(Node node, Node after)
     {
+        var next = after.Op;
         if (node.Shape.Rank != 4) return false;
         var (first, then) = node.Op is Fused fused ? (fused.First, fused.Then) : (node.Op, []);
         var convolves = first is Convolution or ConvolutionTranspose;
-        if (!(convolves || first is BatchNorm || Gates(first, node)) || then is [.., not (Add or Relu or Relu6)]) return false;
+        if (next is Multiply) return then.Length == 0 && Gates(after) && IsPointwise(node);
+        if (!(convolves || first is BatchNorm || Gates(first, node)) || then is [.., not (Add or Multiply or Relu or Relu6)]) return false;
         var adds = then.Any(op => op is Add);
-        var active = then is [.., not Add];
+        var active = then is [.., not (Add or Multiply)];
         if (next is Add) return !adds && (convolves || !active);
         return !active && (next is Relu or Relu6 || (next is Sigmoid or Silu or HardSigmoid or HardSwish or Tanh && convolves));
     }
+
+    /// <summary>Whether the node multiplies a map by a number for each of its channels.</summary>
+    public static bool Gates(Node node) => Gates(node.Op, node);
+
+    /// <summary>Whether the node is a convolution of single pixels, of all channels.</summary>
+    public static bool IsPointwise(Node node) => node is { Op: Convolution { Groups: 1 } op, Shape.Rank: 4 } && DenseShapes.Of(op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape).Pointwise;
 
     private static bool Gates(Op op, Node node) => op is Multiply && node.Inputs[0].Shape == node.Shape && node.Inputs[1].Shape is { Rank: 4, Plane.Area: 1 } gate
         && gate.Batch == node.Shape.Batch && gate.Channels == node.Channels;
 }
 
 /// <summary>An operation and those on every number for itself that follow it, computed in one pass.</summary>
-/// <remarks>Inputs: those of the first operation, then the other operand of each addition.</remarks>
+/// <remarks>Inputs: those of the first operation, then the other operand of each addition, and a gate.</remarks>
 /// <param name="Arity">How many inputs the first operation takes.</param>
 internal sealed record Fused(Op First, int Arity, Op[] Then) : Op
 {
@@ -77,8 +85,9 @@ internal sealed record Fused(Op First, int Arity, Op[] Then) : Op
         foreach (var op in Then)
         {
             var next = new Values<T>(output.Shape);
-            op.Define(op is Add ? [value, others[0]] : [value], next);
-            if (op is Add) others = others[1..];
+            var two = op is Add or Multiply;
+            op.Define(two ? [value, others[0]] : [value], next);
+            if (two) others = others[1..];
             value = next;
         }
 

@@ -9,14 +9,17 @@ public enum CompilerPasses
     /// <summary>Batch norms become part of the kernels and biases of the convolutions before them.</summary>
     FoldNorms = 1,
 
+    /// <summary>The gates of squeeze-and-excitation are computed from what the pointwise convolution before them reads, and multiplied in where it stores its result.</summary>
+    MeansFirst = 2,
+
     /// <summary>Activations and sums are done where the operation before them stores its result.</summary>
-    FuseEpilogues = 2,
+    FuseEpilogues = 4,
 
     /// <summary>Slices, concatenations and shuffles of channels become lists of channels, which convolutions read.</summary>
-    RouteChannels = 4,
+    RouteChannels = 8,
 
     /// <summary>A depthwise convolution and the pointwise one behind it are computed in strips of rows.</summary>
-    ChainSeparable = 8,
+    ChainSeparable = 16,
 }
 
 /// <summary>The compiler's rewrites: each takes a graph and gives one that computes the same, with other operations in it.</summary>
@@ -29,6 +32,7 @@ internal static class Passes
     private static readonly (CompilerPasses Pass, bool FrozenOnly, Func<Graph, bool, Graph> In, Func<Graph, Graph, string> Tell)[] s_all =
     [
         (CompilerPasses.FoldNorms, true, (graph, _) => FoldNorms.In(graph), FoldNorms.Tell),
+        (CompilerPasses.MeansFirst, true, (graph, _) => MeansFirst.In(graph), MeansFirst.Tell),
         (CompilerPasses.FuseEpilogues, false, (graph, _) => FuseEpilogues.In(graph), FuseEpilogues.Tell),
         (CompilerPasses.RouteChannels, false, RouteChannels.In, RouteChannels.Tell),
         (CompilerPasses.ChainSeparable, true, (graph, _) => ChainSeparable.In(graph), ChainSeparable.Tell),

@@ -173,7 +173,7 @@ internal static class RouteChannels
         static bool IsList(Node node) => node.Op is Pick
             || (node is { Op: Concat { Axis: 1 }, Shape.Rank: 4 } && (node.Shape.Batch > 1 || node.Inputs.SkipLast(1).Any(input => input.Channels % 16 != 0)));
 
-        static bool Reads(Node node) => ((node.Op as Fused)?.First ?? node.Op) is Convolution conv && DenseShapes.Of(conv, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape) is var shape
+        static bool Reads(Node node) => ((node.Op as Fused)?.First ?? node.Op) is Convolution conv && node.Op is not Fused { Then: [Multiply, ..] } && DenseShapes.Of(conv, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape) is var shape
             && shape.Pointwise && Kernels.LaneMap.Of(shape) is null;
     }
 }
