@@ -188,7 +188,7 @@ public sealed class GroupKernels : IIncrementalGenerator
     {
         var constants = new WinogradTransforms.Constants(vector);
         var pass = new StringBuilder();
-        WinogradTransforms.OutputPass(pass, vector, constants, WinogradTransforms.Four, i => $"{vector}.Load(m + {i} * t.VStep)");
+        WinogradTransforms.OutputPass(pass, vector, constants, WinogradTransforms.Four, 4, i => $"{vector}.Load(m + {i} * t.VStep)");
         code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
         code.AppendLine("    public static void Output(in GroupRows t)");
         code.AppendLine("    {");

@@ -56,7 +56,7 @@ public sealed class PlaneWinogradKernels : IIncrementalGenerator
         for (var o = 0; o < Outs; o++)
         {
             var pass = new StringBuilder();
-            WinogradTransforms.OutputPass(pass, Vector, constants, WinogradTransforms.Four, i => $"a{o}_{i}");
+            WinogradTransforms.OutputPass(pass, Vector, constants, WinogradTransforms.Four, 4, i => $"a{o}_{i}");
             passes[o] = pass.ToString();
         }
 

@@ -6,16 +6,24 @@ using Microsoft.CodeAnalysis.Text;
 
 namespace Tenfold.KernelGenerator;
 
-/// <summary>Writes the transforms of Winograd's convolution F(m x m, 3 x 3), m = 2, 4 and 6, for every vector width.</summary>
+/// <summary>Writes the transforms of Winograd's convolution F(m x m, r x r), and of F(m, r) along one axis, for every vector width.</summary>
 /// <remarks>
-/// <para>Toom-Cook with the points 0, +-p for each p of a list, and infinity; m + 2 of them. A pair +-p shares its even and odd powers, so a
-/// transform of one row is a few multiply-adds on registers; the rows of coefficients are never stored.</para>
-/// <para>Points between 1/2 and 2 keep the powers near 1 and with them the rounding small; powers of those with few binary places are exact. Of all multiples of 1/8 these round least.</para>
+/// <para>Toom-Cook with the points 0, +-p for each p of a list, and infinity; n = m + r - 1 of them. A pair +-p shares its even and odd powers, so a
+/// transform of one row is a few multiply-adds on registers; the rows of coefficients are never stored. What becomes of a tile's inputs depends on the points alone, so
+/// F(2 x 2, 5 x 5) and F(4 x 4, 3 x 3) have it in common.</para>
+/// <para>Points between 1/2 and 2 keep the powers near 1 and with them the rounding small; powers of those with few binary places are exact. Of all multiples of 1/8 these round least, for every r.</para>
 /// </remarks>
 [Generator]
 public sealed class WinogradTransforms : IIncrementalGenerator
 {
-    private static readonly double[][] s_points = { new[] { 1.0 }, new[] { 0.625, 1.5 }, new[] { 0.5, 1.0, 2.0 } };
+    private static readonly double[][] s_points = { new[] { 1.0 }, new[] { 0.625, 1.5 }, new[] { 0.5, 1.0, 2.0 }, new[] { 0.375, 0.875, 1.25, 2.375 } };
+
+    // Tiles of n x n points, or n x 1, and the outputs of each: m = n - r + 1 for every r that is wanted.
+    private static readonly (int Points, bool Line, int[] Outputs)[] s_tiles =
+    {
+        (4, false, new[] { 2 }), (6, false, new[] { 4, 2 }), (8, false, new[] { 6, 4 }),
+        (8, true, new[] { 2 }), (10, true, new[] { 4 }),
+    };
 
     /// <summary>The points of F(4, 3).</summary>
     internal static double[] Four => s_points[1];
@@ -33,7 +41,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
     {
         var code = new StringBuilder();
         code.AppendLine("namespace Tenfold.Kernels;");
-        code.AppendLine("/// <summary>The positive points of each transform, by m / 2 - 1.</summary>");
+        code.AppendLine("/// <summary>The positive points of each transform, by n / 2 - 2.</summary>");
         code.AppendLine("internal static class WinogradPoints");
         code.AppendLine("{");
         code.AppendLine($"    public static readonly double[][] Of = [{string.Join(", ", s_points.Select(points => $"[{string.Join(", ", points.Select(p => Number(p)))}]"))}];");
@@ -44,31 +52,45 @@ public sealed class WinogradTransforms : IIncrementalGenerator
     private static string Class(string name, string vector, int lanes)
     {
         var code = KernelClass.Begin(name, $"The transforms of Winograd's convolution on {vector}.");
-        foreach (var points in s_points)
+        var (inputs, outputs) = (new StringBuilder(), new StringBuilder());
+        foreach (var (n, line, ms) in s_tiles)
         {
-            Input(code, vector, lanes, points);
-            Output(code, vector, lanes, points);
-            Back(code, vector, lanes, points);
+            var points = s_points[n / 2 - 2];
+            var (tile, shape) = (line ? $"{n}x1" : $"{n}x{n}", line ? "true" : "false");
+            Input(code, vector, lanes, points, line, $"Input{tile}");
+            inputs.AppendLine($"        ({n}, {shape}) => &Input{tile},");
+            foreach (var m in ms)
+            {
+                Output(code, vector, lanes, points, m, line, $"Output{m}Of{tile}");
+                outputs.AppendLine($"        ({n}, {m}, {shape}) => &Output{m}Of{tile},");
+            }
         }
 
-        code.AppendLine("    /// <summary>By m / 2 - 1.</summary>");
-        code.AppendLine($"    public static readonly delegate*<float*, nint, nint, float*, nint, float*, void>[] Inputs = [{string.Join(", ", s_points.Select(points => $"&Input{2 * points.Length}"))}];");
-        code.AppendLine("    /// <summary>By m / 2 - 1.</summary>");
-        code.AppendLine($"    public static readonly delegate*<in WinogradOutput, float*, void>[] Outputs = [{string.Join(", ", s_points.Select(points => $"&Output{2 * points.Length}"))}];");
-        code.AppendLine("    /// <summary>By m / 2 - 1.</summary>");
-        code.AppendLine($"    public static readonly delegate*<float*, nint, nint, float*, nint, float*, void>[] Backs = [{string.Join(", ", s_points.Select(points => $"&Back{2 * points.Length}"))}];");
+        Back(code, vector, lanes, Four);
+        Choice("B' d B of n x n points, or B' d of n x 1.", "float*, nint, nint, float*, nint, float*", "Input(int n, bool line) => (n, line)", inputs);
+        Choice("A' M A of n x n products to m x m outputs, or A' M of n x 1 to m x 1.", "in WinogradOutput, float*", "Output(int n, int m, bool line) => (n, m, line)", outputs);
         code.AppendLine("}");
         return code.ToString();
+
+        void Choice(string summary, string parameters, string signature, StringBuilder arms)
+        {
+            code.AppendLine($"    /// <summary>{summary}</summary>");
+            code.AppendLine($"    public static delegate*<{parameters}, void> {signature} switch");
+            code.AppendLine("    {");
+            code.Append(arms);
+            code.AppendLine("        _ => throw new ArgumentOutOfRangeException(nameof(n)),");
+            code.AppendLine("    };");
+        }
     }
 
-    // v = B' d B: columns into t, then rows out of it.
-    private static void Input(StringBuilder code, string vector, int lanes, double[] points)
+    // v = B' d B: columns into t, then rows out of it. Of a line there is one column, and v = B' d.
+    private static void Input(StringBuilder code, string vector, int lanes, double[] points, bool line, string name)
     {
         var size = 2 * points.Length + 2;
         var (first, second, constants) = (new StringBuilder(), new StringBuilder(), new Constants(vector));
-        InputPass(first, vector, constants, points, i => $"{vector}.Load(x + {i} * row)", i => $"t + {i * size * lanes}");
-        InputPass(second, vector, constants, points, i => $"{vector}.Load(t + {i * lanes})", i => $"v + {i} * step");
-        TwoPasses(code, $"Input{size - 2}", lanes, size, size, constants, first, second);
+        InputPass(first, vector, constants, points, i => $"{vector}.Load(x + {i} * row)", i => line ? $"v + {i} * step" : $"t + {i * size * lanes}");
+        if (!line) InputPass(second, vector, constants, points, i => $"{vector}.Load(t + {i * lanes})", i => $"v + {i} * step");
+        Passes(code, $"private static void {name}", lanes, size, size, constants, first, second);
     }
 
     // v = A d A', what an output's gradient becomes: columns into t, then rows out of it.
@@ -78,31 +100,40 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         var (first, second, constants) = (new StringBuilder(), new StringBuilder(), new Constants(vector));
         BackPass(first, vector, constants, points, i => $"x + {i} * row", i => $"t + {i * m * lanes}");
         BackPass(second, vector, constants, points, i => $"t + {i * lanes}", i => $"v + {i} * step");
-        TwoPasses(code, $"Back{m}", lanes, m, m + 2, constants, first, second);
+        code.AppendLine($"    /// <summary>A d A' of m x m outputs' gradients, m = {m}.</summary>");
+        Passes(code, "public static void Back", lanes, m, m + 2, constants, first, second);
     }
 
-    // `columns` columns of x become columns of t, and each of t's `rows` rows becomes a row of v.
-    private static void TwoPasses(StringBuilder code, string name, int lanes, int columns, int rows, Constants constants, StringBuilder first, StringBuilder second)
+    // `columns` columns of x become columns of t, and each of t's `rows` rows becomes a row of v; or, with one pass alone, one column of x becomes v.
+    private static void Passes(StringBuilder code, string method, int lanes, int columns, int rows, Constants constants, StringBuilder first, StringBuilder second)
     {
         code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-        code.AppendLine($"    private static void {name}(float* x, nint row, nint pixel, float* v, nint step, float* t)");
+        code.AppendLine($"    {method}(float* x, nint row, nint pixel, float* v, nint step, float* t)");
         code.AppendLine("    {");
         code.Append(constants.Declarations);
         code.AppendLine($"        for (var lane = 0; lane < 16; lane += {lanes}, x += {lanes}, v += {lanes})");
         code.AppendLine("        {");
-        code.AppendLine("            float* x0 = x, t0 = t, v0 = v;");
-        code.AppendLine($"            for (var j = 0; j < {columns}; j++, x += pixel, t += {lanes})");
-        code.AppendLine("            {");
-        code.Append(first);
-        code.AppendLine("            }");
-        code.AppendLine("            t = t0;");
-        code.AppendLine($"            for (var i = 0; i < {rows}; i++, t += {columns * lanes}, v += {rows} * step)");
-        code.AppendLine("            {");
-        code.Append(second);
-        code.AppendLine("            }");
-        code.AppendLine("            x = x0;");
-        code.AppendLine("            t = t0;");
-        code.AppendLine("            v = v0;");
+        if (second.Length == 0)
+        {
+            code.Append(first);
+        }
+        else
+        {
+            code.AppendLine("            float* x0 = x, t0 = t, v0 = v;");
+            code.AppendLine($"            for (var j = 0; j < {columns}; j++, x += pixel, t += {lanes})");
+            code.AppendLine("            {");
+            code.Append(first);
+            code.AppendLine("            }");
+            code.AppendLine("            t = t0;");
+            code.AppendLine($"            for (var i = 0; i < {rows}; i++, t += {columns * lanes}, v += {rows} * step)");
+            code.AppendLine("            {");
+            code.Append(second);
+            code.AppendLine("            }");
+            code.AppendLine("            x = x0;");
+            code.AppendLine("            t = t0;");
+            code.AppendLine("            v = v0;");
+        }
+
         code.AppendLine("        }");
         code.AppendLine("    }");
     }
@@ -171,19 +202,33 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         }
     }
 
-    // y = A' m A + bias, and the epilogue: columns into t, then rows out of it.
-    private static void Output(StringBuilder code, string vector, int lanes, double[] points)
+    // y = A' M A + bias, and the epilogue: columns into t, then rows out of it. Of a line there is one column, and y = A' M + bias.
+    private static void Output(StringBuilder code, string vector, int lanes, double[] points, int m, bool line, string name)
     {
-        var (m, size) = (2 * points.Length, 2 * points.Length + 2);
+        var (size, constants) = (2 * points.Length + 2, new Constants(vector));
+        var (first, last) = (new StringBuilder(), new StringBuilder());
+        OutputPass(first, vector, constants, points, m, i => $"{vector}.Load(from + {(line ? i : i * size)} * step)");
+        if (!line)
+        {
+            for (var k = 0; k < m; k++) first.AppendLine($"                y{k}.Store(t + {k * size * lanes});");
+            OutputPass(last, vector, constants, points, m, i => $"{vector}.Load(t + {i * lanes})");
+        }
+
+        var next = line ? "row" : "pixel"; // from one of the outputs to the next
+        last.AppendLine("                if (add != null)");
+        last.AppendLine("                {");
+        for (var k = 0; k < m; k++)
+            last.AppendLine($"                    {vector}.MinNative(high, {vector}.MaxNative(low, {vector}.MinNative(firstHigh, {vector}.MaxNative(firstLow, y{k} + b)) + {vector}.Load(add + {k} * {next}))).Store(y + {k} * {next});");
+        if (!line) last.AppendLine("                    add += row;");
+        last.AppendLine("                }");
+        last.AppendLine("                else");
+        last.AppendLine("                {");
+        for (var k = 0; k < m; k++) last.AppendLine($"                    {vector}.MinNative(high, {vector}.MaxNative(low, y{k} + b)).Store(y + {k} * {next});");
+        last.AppendLine("                }");
+
         code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-        code.AppendLine($"    private static void Output{m}(in WinogradOutput o, float* t)");
+        code.AppendLine($"    private static void {name}(in WinogradOutput o, float* t)");
         code.AppendLine("    {");
-        var constants = new Constants(vector);
-        var pass = new StringBuilder();
-        OutputPass(pass, vector, constants, points, i => $"{vector}.Load(from + {i * size} * step)");
-        for (var k = 0; k < m; k++) pass.AppendLine($"                y{k}.Store(t + {k * size * lanes});");
-        var second = new StringBuilder();
-        OutputPass(second, vector, constants, points, i => $"{vector}.Load(t + {i * lanes})");
         code.Append(constants.Declarations);
         code.AppendLine("        float* from = o.M, add = o.Add, y = o.Y;");
         code.AppendLine("        var step = o.Step;");
@@ -191,35 +236,35 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         code.AppendLine($"        var (firstLow, firstHigh, low, high) = ({vector}.Create(o.FirstLow), {vector}.Create(o.FirstHigh), {vector}.Create(o.Low), {vector}.Create(o.High));");
         code.AppendLine($"        for (var lane = 0; lane < 16; lane += {lanes}, from = o.M + lane, y = o.Y + lane, add = o.Add == null ? null : o.Add + lane)");
         code.AppendLine("        {");
-        code.AppendLine("            var t0 = t;");
-        code.AppendLine($"            for (var j = 0; j < {size}; j++, from += step, t += {lanes})");
-        code.AppendLine("            {");
-        code.Append(pass);
-        code.AppendLine("            }");
-        code.AppendLine("            t = t0;");
         code.AppendLine($"            var b = {vector}.Load(bias + lane);");
-        code.AppendLine($"            for (var i = 0; i < {m}; i++, t += {size * lanes}, y += row)");
-        code.AppendLine("            {");
-        code.Append(second);
-        code.AppendLine("                if (add != null)");
-        code.AppendLine("                {");
-        for (var k = 0; k < m; k++)
-            code.AppendLine($"                    {vector}.MinNative(high, {vector}.MaxNative(low, {vector}.MinNative(firstHigh, {vector}.MaxNative(firstLow, y{k} + b)) + {vector}.Load(add + {k} * pixel))).Store(y + {k} * pixel);");
-        code.AppendLine("                    add += row;");
-        code.AppendLine("                }");
-        code.AppendLine("                else");
-        code.AppendLine("                {");
-        for (var k = 0; k < m; k++) code.AppendLine($"                    {vector}.MinNative(high, {vector}.MaxNative(low, y{k} + b)).Store(y + {k} * pixel);");
-        code.AppendLine("                }");
-        code.AppendLine("            }");
-        code.AppendLine("            t = t0;");
+        if (line)
+        {
+            code.Append(first);
+            code.Append(last);
+        }
+        else
+        {
+            code.AppendLine("            var t0 = t;");
+            code.AppendLine($"            for (var j = 0; j < {size}; j++, from += step, t += {lanes})");
+            code.AppendLine("            {");
+            code.Append(first);
+            code.AppendLine("            }");
+            code.AppendLine("            t = t0;");
+            code.AppendLine($"            for (var i = 0; i < {m}; i++, t += {size * lanes}, y += row)");
+            code.AppendLine("            {");
+            code.Append(last);
+            code.AppendLine("            }");
+            code.AppendLine("            t = t0;");
+        }
+
         code.AppendLine("        }");
         code.AppendLine("    }");
     }
 
-    internal static void OutputPass(StringBuilder code, string vector, Constants constants, double[] points, System.Func<int, string> load)
+    // Of the products at every point the m sums with its powers; the one at infinity has a part in the last alone.
+    internal static void OutputPass(StringBuilder code, string vector, Constants constants, double[] points, int m, System.Func<int, string> load)
     {
-        var (n, m) = (points.Length, 2 * points.Length);
+        var n = points.Length;
         for (var j = 0; j < n; j++)
         {
             code.AppendLine($"                var plus{j} = {load(1 + 2 * j)};");
@@ -230,7 +275,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
 
         for (var k = 0; k < m; k++)
         {
-            var sum = k == 0 ? load(0) : k == m - 1 ? load(m + 1) : "";
+            var sum = k == 0 ? load(0) : k == m - 1 ? load(2 * n + 1) : "";
             for (var j = 0; j < n; j++)
             {
                 var (value, power) = (k % 2 == 0 ? $"s{j}" : $"d{j}", System.Math.Pow(points[j], k));

@@ -8,14 +8,14 @@ internal static class ConvolutionChoice
     private const double Tile = 165; // to begin and end up to 28 pixels by 16 channels
     private const double TransformIn = 500, TransformOut = 85; // F(4x4), for each tile and block of channels
     private const double PerPacked = 3; // for each number of the packed weights, where they are packed at every step of a training
-    private const int Large = 64 * 64; // pixels of a map from which on F(6x6), which rounds most, may be taken: up to 56x56 it is no faster than F(4x4)
-    private const double Worth = 0.91; // of F(4x4)'s cycles, at most, for F(6x6)
+    private const int Large = 64 * 64; // pixels of a map from which on the largest tile, which rounds most, may be taken: up to 56x56 F(6x6, 3x3) is no faster than F(4x4, 3x3)
+    private const double Worth = 0.91; // of the next smaller tile's cycles, at most, for it
     private const double SecondLevel = 700 * 1024; // bytes of weights that stay there between two uses
     private const double FromThird = 36, FromMemory = 6.5; // bytes a cycle; weights come from memory, since a network's other layers have driven them out of the caches
 
     /// <param name="exact">No Winograd, no products in pairs.</param>
-    /// <param name="forced">0 for the direct kernel, m for Winograd's F(m x m, 3 x 3), null to choose. Where Winograd does not apply it is the direct one.</param>
-    /// <param name="constant">Whether the weights are packed once: F(6x6) makes 64 numbers of 9, too many to make at every step of a training.</param>
+    /// <param name="forced">0 for the direct kernel, m for Winograd's F(m x m) or F(m) along one axis, null to choose. Where Winograd does not apply it is the direct one.</param>
+    /// <param name="constant">Whether the weights are packed once: F(6x6, 3x3) makes 64 numbers of 9, too many to make at every step of a training.</param>
     /// <returns>The kernel, and why.</returns>
     public static (ConvolutionKernel Kernel, string Reason) Of(DenseShape shape, bool exact, int? forced, bool constant = true)
     {
@@ -23,15 +23,15 @@ internal static class ConvolutionChoice
         if (forced is null && GroupConvolution.Takes(shape)) return (new GroupConvolution(shape), "");
         if (forced is null && LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map), "");
         if (forced is { } m)
-            return m == 0 || WinogradConvolution.Takes(shape)
-                ? (m > 0 ? new WinogradConvolution(shape, m, !exact) : Every(shape, !exact), "as asked")
-                : (Every(shape, !exact), "Winograd, which was asked for, takes 3x3 of stride 1 alone");
+            return WinogradConvolution.Sizes(shape).Contains(m) ? (new WinogradConvolution(shape, m, !exact), "as asked")
+                : (Every(shape, !exact), m == 0 ? "as asked" : $"Winograd's F({m}), which was asked for, takes no {Kind(shape)}");
         if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape))
-            return (Every(shape, !exact), exact ? "every product, as asked" : shape.Pointwise || shape.In <= 4 ? "" : "Winograd takes 3x3 of stride 1 alone");
-        var direct = Direct(shape) + Packing(9);
+            return (Every(shape, !exact), exact ? "every product, as asked" : shape.Pointwise || shape.In <= 4 ? "" : $"Winograd takes no {Kind(shape)}");
+        var direct = Direct(shape) + Packing(shape.KernelSize.Area);
         var (best, cycles) = (0, direct);
-        foreach (var size in constant && shape.OutPlane.Area >= Large ? (ReadOnlySpan<int>)[2, 4, 6] : [2, 4])
-            if (Winograd(shape, size) + Packing((size + 2) * (size + 2)) is var other && other < cycles * (size == 6 ? Worth : 1)) (best, cycles) = (size, other);
+        var sizes = WinogradConvolution.Sizes(shape);
+        foreach (var size in constant && shape.OutPlane.Area >= Large ? sizes : sizes[..^1])
+            if (Filtered(shape, size) + Packing(Winograd.TileOf(shape.KernelSize, size).Area) is var other && other < cycles * (size == sizes[^1] ? Worth : 1)) (best, cycles) = (size, other);
         if (GroupWinogradConvolution.Takes(shape) && GroupRows(shape) + Packing(18) is var rows && rows < cycles) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
         return best == 0
             ? (Every(shape, !exact), "Winograd would not pay")
@@ -41,7 +41,7 @@ internal static class ConvolutionChoice
     }
 
     /// <summary>A way to compute a convolution.</summary>
-    /// <param name="Size">0 for the direct kernel, m for Winograd's F(m x m, 3 x 3).</param>
+    /// <param name="Size">0 for the direct kernel, m for Winograd's F(m x m) or F(m).</param>
     /// <param name="Cycles">By the estimate.</param>
     /// <param name="Bytes">Of the packed weights.</param>
     public readonly record struct Way(int Size, double Cycles, long Bytes);
@@ -53,10 +53,9 @@ internal static class ConvolutionChoice
         for (var i = 0; i < ways.Length; i++)
         {
             var m = longest - 2 * i;
-            ways[i] = new Way(m, m == 0 ? Direct(shape) : Winograd(shape, m), 64L * (m + 2) * (m + 2) * shape.InPerGroup * shape.OutBlocks);
+            ways[i] = new Way(m, m == 0 ? Direct(shape) : Filtered(shape, m), 64L * (m == 0 ? shape.KernelSize : Winograd.TileOf(shape.KernelSize, m)).Area * shape.InPerGroup * shape.OutBlocks);
         }
 
-        ways[^1] = ways[^1] with { Bytes = 64L * 9 * shape.InPerGroup * shape.OutBlocks };
         return ways;
     }
 
@@ -103,7 +102,7 @@ internal static class ConvolutionChoice
     {
         if (forced is null && LaneMap.Of(shape) is { } map) return new LaneWeightGradient(shape, map);
         var direct = new DenseWeightGradient(shape, pairs: Simd.Pairs && !exact);
-        if (exact || forced == 0 || !WinogradConvolution.Takes(shape)) return direct;
+        if (exact || forced == 0 || !WinogradWeightGradient.Takes(shape)) return direct;
         var winograd = new WinogradWeightGradient(shape, Simd.Pairs);
         return forced > 0 || winograd.Cycles < direct.Cycles ? winograd : direct;
     }
@@ -111,14 +110,16 @@ internal static class ConvolutionChoice
     // The kernel that computes every product.
     private static ConvolutionKernel Every(DenseShape shape, bool pairs) => PictureConvolution.Takes(shape) ? new PictureConvolution(shape, pairs) : new DenseConvolution(shape, pairs);
 
-    private static double Direct(DenseShape shape) =>
-        (double)shape.Batch * shape.OutPlane.Height * (shape.OutPlane.Width * 9.0 * shape.InPerGroup * shape.OutBlocks / (DenseSum.Pays(3 * shape.InPerGroup, shape.OutPerGroup) ? InPairs : ByItself)
-            + (shape.OutPlane.Width + 27) / 28 * shape.OutBlocks * Tile) + Fetch(shape, 9, 1);
+    private static string Kind(DenseShape shape) => $"{shape.KernelSize} of stride {shape.Stride.Height}{(shape.Groups > 1 ? $" in groups of {shape.InPerGroup}" : "")}";
 
-    private static double Winograd(DenseShape shape, int m)
+    private static double Direct(DenseShape shape) =>
+        (double)shape.Batch * shape.OutPlane.Height * (shape.OutPlane.Width * (double)shape.KernelSize.Area * shape.InPerGroup * shape.OutBlocks / (DenseSum.Pays(shape.KernelSize.Width * shape.InPerGroup, shape.OutPerGroup) ? InPairs : ByItself)
+            + (shape.OutPlane.Width + 27) / 28 * shape.OutBlocks * Tile) + Fetch(shape, shape.KernelSize.Area, 1);
+
+    private static double Filtered(DenseShape shape, int m)
     {
         var kernel = new WinogradConvolution(shape, m, pairs: true);
-        double area = (m + 2) * (m + 2), transforms = area / 36;
+        double area = Winograd.TileOf(shape.KernelSize, m).Area, transforms = area / 36;
         var products = kernel.Tiles * area * shape.InPerGroup * shape.OutBlocks / (kernel.Pairs ? InPairsOfTiles : ByItself)
             + kernel.Groups * (((kernel.Tiles / kernel.Groups) + 27) / 28) * area * shape.OutBlocks * Tile;
         var shares = shape.Groups == 1 ? kernel.Shares : 1; // groups share no input

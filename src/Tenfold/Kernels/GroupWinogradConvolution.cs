@@ -17,7 +17,7 @@ internal sealed unsafe class GroupWinogradConvolution : ConvolutionKernel
     private readonly int _exchanges, _passes; // of a call, and how many calls take all of a group
     private readonly (int Phase, int From, int Count)[] _strips;
     private readonly nint _step;
-    private readonly double[,] _kernel = Winograd.Kernel(Tile);
+    private readonly double[,] _kernel = Winograd.Kernel(Size, 3);
 
     public GroupWinogradConvolution(DenseShape shape)
     {

@@ -45,7 +45,7 @@ internal sealed unsafe class PlaneWinogradConvolution : ConvolutionKernel
     private readonly DenseShape _shape;
     private readonly int _margin, _row, _strips;
     private readonly (int Row, int Rows)[] _tiles; // the first row, and how many there are, Dilation.Height apart
-    private readonly double[,] _kernel = Winograd.Kernel(Tile);
+    private readonly double[,] _kernel = Winograd.Kernel(Size, 3);
 
     public PlaneWinogradConvolution(DenseShape shape)
     {

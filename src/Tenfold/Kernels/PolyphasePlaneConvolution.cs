@@ -19,6 +19,7 @@ internal sealed unsafe class PolyphasePlaneConvolution : ConvolutionKernel
     private const int ScratchFloats = 64 * 1024; // of an item's transformed tiles and products
 
     private readonly DenseShape _shape;
+    private readonly Winograd _winograd = new(3, M);
     private readonly DenseBlock[] _blocks; // the input channels
     private readonly int _tiles, _most, _weights; // tiles of output channels, their size, and floats of a tile's weights
     private readonly int _vectors, _across, _down; // vectors of a tile's columns, tiles along both axes
@@ -62,14 +63,14 @@ internal sealed unsafe class PolyphasePlaneConvolution : ConvolutionKernel
 
     /// <summary>Where vectors are full, and tiles for the most part in the map.</summary>
     public static bool Takes(DenseShape shape) =>
-        Simd.Width == 512 && shape is { Transposed: false, Groups: 1, In: >= 4 and <= MostChannels, Out: >= 4 and <= MostChannels } && WinogradConvolution.Takes(shape) && shape.OutPlane == shape.InPlane
+        Simd.Width == 512 && shape is { Transposed: false, Groups: 1, In: >= 4 and <= MostChannels, Out: >= 4 and <= MostChannels, KernelSize: (3, 3), Stride: (1, 1) } && shape.OutPlane == shape.InPlane
         && shape.Dilation.Width >= Lanes && shape.Dilation.Width * 4 >= (shape.Dilation.Width + Lanes - 1) / Lanes * Lanes * 3 && shape.OutPlane.Width % shape.Dilation.Width == 0
         && shape.OutPlane.Width >= 3 * shape.Dilation.Width && shape.OutPlane.Height >= 3 * shape.Dilation.Height;
 
     /// <summary>[36][tile of output channels][block of 16 input channels][output channel][16] for one tile: U = G k G', in double.</summary>
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
-        var g = Winograd.Kernel(M);
+        var g = _winograd.Columns;
         for (var i = 0; i < Area; i++)
         {
             var u = packed + ((long)i * _tiles + item) * _weights;
@@ -132,7 +133,7 @@ internal sealed unsafe class PolyphasePlaneConvolution : ConvolutionKernel
             var plane = x + ((long)place.Sample * _shape.In + c) * _shape.InPlane.Area;
             if (inside)
             {
-                Winograd.Input(M, plane + (long)top * width + left, down * width, across, v, _vStep, room);
+                _winograd.Input(plane + (long)top * width + left, down * width, across, v, _vStep, room);
                 continue;
             }
 
@@ -140,7 +141,7 @@ internal sealed unsafe class PolyphasePlaneConvolution : ConvolutionKernel
                 for (var k = 0; k < Size; k++)
                     if (top + r * down is var row && left + k * across is var column && (uint)row < (uint)height && column >= 0 && column + Lanes <= width)
                         Vector512.Load(plane + (long)row * width + column).Store(patch + (r * Size + k) * Lanes);
-            Winograd.Input(M, patch, Size * Lanes, Lanes, v, _vStep, room);
+            _winograd.Input(patch, Size * Lanes, Lanes, v, _vStep, room);
         }
     }
 
@@ -197,7 +198,7 @@ internal sealed unsafe class PolyphasePlaneConvolution : ConvolutionKernel
             output.M = m + o * Lanes;
             output.Y = inside ? to : corner;
             (output.YRow, output.YPixel) = inside ? (down * width, across) : (M * Lanes, Lanes);
-            Winograd.Output(M, output, room);
+            _winograd.Output(output, room);
             if (inside) continue;
             for (var r = 0; r < M && place.Row + r * down < height; r++)
                 for (var k = 0; k < M && place.Column + k * across + Lanes <= width; k++) Vector512.Load(corner + (r * M + k) * Lanes).Store(to + (long)r * down * width + k * across);

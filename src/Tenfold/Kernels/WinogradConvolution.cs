@@ -4,13 +4,13 @@ using System.Runtime.InteropServices;
 
 namespace Tenfold.Kernels;
 
-/// <summary>A 3x3 convolution of stride 1 with fewer multiplications: F(m x m, 3 x 3) of Winograd's minimal filtering.</summary>
+/// <summary>A convolution of stride 1 with fewer multiplications: <see cref="Kernels.Winograd"/>'s minimal filtering, tile by tile.</summary>
 /// <remarks>
 /// <code>
-///  (m+2) x (m+2) pixels  --B-->  V[(m+2)^2]  --x U, summed over input channels-->  M[(m+2)^2]  --A-->  m x m outputs
+///  a tile's pixels  --B-->  V  --x U, summed over input channels-->  M  --A-->  its outputs         V, U and M: as many numbers as pixels
 /// </code>
-/// An output costs ((m + 2) / m)^2 multiplications for each input channel in place of 9: 4 for m = 2, 2.25 for m = 4, 1.78 for m = 6.
-/// Transforms treat the 16 channels of a block side by side; the products are (m + 2)^2 pointwise convolutions of "pixels" that are tiles, and
+/// For 3x3 an output costs ((m + 2) / m)^2 multiplications for each input channel in place of 9: 4 for m = 2, 2.25 for m = 4, 1.78 for m = 6.
+/// Transforms treat the 16 channels of a block side by side; the products are pointwise convolutions, one for each number, of "pixels" that are tiles, and
 /// run on the micro-kernel of <see cref="DenseConvolution"/>. Tiles are treated in groups whose V stays in the second-level cache.
 /// <para>A transposed convolution of stride 1 is a convolution with its kernel turned around. Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016.</para>
 /// </remarks>
@@ -22,10 +22,12 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     private const int CacheFloats = 132 * 1024; // of V: half of the second-level cache
 
     private readonly DenseShape _shape;
-    private readonly int _m, _size, _area, _group, _groups, _shares;
+    private readonly Winograd _winograd;
+    private readonly Size _kernel;
+    private readonly int _area, _group, _groups, _shares;
     private readonly WinogradTiles _tiles;
     private readonly Outputs[] _outputs;
-    private readonly double[] _kernel; // [m + 2][3]
+    private readonly double[] _columns, _rows; // of the kernel's transform, [points][taps] each
     private readonly nint _vStep, _mStep;
     private readonly WeightRows[] _taps; // of 1 to Together channels
     private readonly float[] _magnitudes; // of V's numbers, for numbers of root mean square 1
@@ -33,22 +35,19 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
     public WinogradConvolution(DenseShape shape, int m, bool pairs = false)
     {
-        var rows = Winograd.Magnitudes(m);
-        _magnitudes = new float[rows.Length * rows.Length];
-        for (var i = 0; i < _magnitudes.Length; i++) _magnitudes[i] = (float)(rows[i / rows.Length] * rows[i % rows.Length]);
-        (_shape, _m, _size, _area) = (shape, m, m + 2, (m + 2) * (m + 2));
-        _kernel = GC.AllocateUninitializedArray<double>(_size * 3, pinned: true);
-        var transform = Winograd.Kernel(m);
-        for (var i = 0; i < _kernel.Length; i++) _kernel[i] = transform[i / 3, i % 3];
+        _winograd = new Winograd(shape.KernelSize, m);
+        _magnitudes = _winograd.Magnitudes();
+        (M, _shape, _kernel, _area) = (m, shape, shape.KernelSize, _winograd.Tile.Area);
+        (_columns, _rows) = (Pinned(_winograd.Columns), Pinned(_winograd.Rows));
         _taps = new WeightRows[Together];
         for (var channels = 1; channels <= Together; channels++)
         {
-            var taps = new int[channels * 9];
-            for (var row = 0; row < taps.Length; row++) taps[row] = row / 9 * shape.WeightStep + (shape.Transposed ? 8 - row % 9 : row % 9);
+            var taps = new int[channels * _kernel.Area];
+            for (var row = 0; row < taps.Length; row++) taps[row] = row / _kernel.Area * shape.WeightStep + (shape.Transposed ? _kernel.Area - 1 - row % _kernel.Area : row % _kernel.Area);
             _taps[channels - 1] = new WeightRows(taps);
         }
 
-        _tiles = new WinogradTiles(shape, m);
+        _tiles = new WinogradTiles(shape, _winograd);
         var tiles = _tiles.Count;
         var most = Math.Clamp(CacheFloats / (_area * shape.InBlocks * Dense.Block) / 14 * 14, 16, 56);
         _groups = (tiles + most - 1) / most;
@@ -76,11 +75,11 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         _shares = _groups >= 4 ? 1 : Math.Min(_outputs.Length, Math.Clamp(shape.Out / ChannelsOfShare, (2 + _groups - 1) / _groups, (4 + _groups - 1) / _groups));
         Items = _groups * _shares;
         PackItems = _outputs.Length * (Pairs ? 1 : shape.InBlocks);
-        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * m * m + 2) * Dense.Block + (Pairs ? DenseSum.ProductsSize(_area * _group) + longest : 0);
+        Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * _winograd.Outputs.Area + 2) * Dense.Block + (Pairs ? DenseSum.ProductsSize(_area * _group) + longest : 0);
     }
 
-    /// <summary>m of F(m x m, 3 x 3).</summary>
-    public int M => _m;
+    /// <summary>m of F(m x m, r x r) or F(m, r).</summary>
+    public int M { get; }
 
     public override bool Pairs { get; }
 
@@ -94,9 +93,9 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     public override int PackItems { get; }
 
-    public override string Name => $"Winograd F({_m}x{_m}){(_shape.Dilation.Area > 1 ? ", polyphase" : "")}{(Pairs ? ", in pairs" : "")}";
+    public override string Name => $"Winograd F({_winograd.Outputs}){(_shape.Dilation.Area > 1 ? ", polyphase" : "")}{(Pairs ? ", in pairs" : "")}";
 
-    public override string Packing => $"F{_m} {_shape.In} {_shape.Out} {_shape.Groups} {_shape.Transposed}{(Pairs ? $" pairs {Magnitude}" : "")}";
+    public override string Packing => $"F{M} {_kernel} {_shape.In} {_shape.Out} {_shape.Groups} {_shape.Transposed}{(Pairs ? $" pairs {Magnitude}" : "")}";
 
     public int Tiles => _tiles.Count;
 
@@ -106,8 +105,12 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     /// <summary>How many times each tile is transformed.</summary>
     public int Shares => _shares;
 
-    public static bool Takes(DenseShape shape) => shape.KernelSize == new Size(3, 3) && shape.Stride.Area == 1
-        && (shape.Groups == 1 || (shape.InPerGroup % Dense.Block == 0 && shape.OutPerGroup % Dense.Block == 0));
+    public static bool Takes(DenseShape shape) => Sizes(shape).Length > 0;
+
+    /// <summary>With which m it computes this convolution; none for those that it does not take.</summary>
+    public static ReadOnlySpan<int> Sizes(DenseShape shape) => shape.Stride.Area == 1 && (shape.Groups == 1 || (shape.InPerGroup % Dense.Block == 0 && shape.OutPerGroup % Dense.Block == 0))
+        ? Winograd.Sizes(shape.KernelSize)
+        : [];
 
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
@@ -129,8 +132,9 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         var width = outputs.Blocks * Dense.Block;
         var (from, to) = (Math.Max(outputs.From, inBlock * Dense.Block), Math.Min(outputs.To, (inBlock + 1) * Dense.Block));
         if (from >= to) return;
-        float* taps = stackalloc float[Together * 9 * width], factor = stackalloc float[width];
-        var half = stackalloc double[3 * _size * width];
+        var tile = _winograd.Tile;
+        float* taps = stackalloc float[Together * _kernel.Area * width], factor = stackalloc float[width];
+        var half = stackalloc double[tile.Height * _kernel.Width * width];
         long* begin = stackalloc long[width];
         for (var v = 0; v < width; v++)
         {
@@ -140,8 +144,8 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         }
 
         var u = outputs.Sum.Rows(packed + outputs.Weights);
-        var (step, count) = ((nint)outputs.Sum.PackedSize(width), (long)_shape.Out * _shape.InPerGroup * 9);
-        var g = (double*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_kernel)); // pinned
+        var (step, count) = ((nint)outputs.Sum.PackedSize(width), (long)_shape.Out * _shape.InPerGroup * _kernel.Area);
+        var (columns, rows) = ((nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_columns)), (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rows))); // pinned
         for (var first = from; first < to; first += Together)
         {
             var channels = Math.Min(Together, to - first);
@@ -149,41 +153,55 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
             _taps[channels - 1].Pack(kernel + at, count - at, begin, factor, width, taps);
             for (var c = 0; c < channels; c++)
             {
-                // half[i][column] = G k, then U = half G'
-                for (var column = 0; column < 3; column++) Columns(taps + (c * 9 + column) * width, g, _size, width, half + column * width);
-                for (var i = 0; i < _size; i++) Rows(half + i * 3 * width, g, _size, width, u + i * _size * step + outputs.Sum.Rank[first - outputs.From + c] * width, step);
+                // half[i][column] = Columns k, then U = half Rows'
+                for (var column = 0; column < _kernel.Width; column++)
+                    Columns(taps + (c * _kernel.Area + column) * width, _kernel.Width * width, (double*)columns, _kernel.Height, tile.Height, width, half + column * width);
+                for (var i = 0; i < tile.Height; i++)
+                    Rows(half + i * _kernel.Width * width, (double*)rows, _kernel.Width, tile.Width, width, u + i * tile.Width * step + outputs.Sum.Rank[first - outputs.From + c] * width, step);
             }
         }
     }
 
-    // Points but 0 and infinity come as x and -x, which share their even and odd powers.
+    // Points but 0 and infinity come as x and -x, which share their even and odd powers. There are an odd number of taps; one of them stays as it is.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Columns(float* taps, double* g, int size, int width, double* half)
+    private static void Columns(float* taps, int next, double* g, int count, int size, int width, double* half)
     {
-        for (var v = 0; v < width; v += Vector<float>.Count)
+        var high = Vector<double>.Count;
+        for (var v = 0; v < width; v += Vector<float>.Count, taps += Vector<float>.Count, half += Vector<float>.Count)
         {
-            var ((l0, h0), (l1, h1), (l2, h2)) = (Widen(taps + v), Widen(taps + 3 * width + v), Widen(taps + 6 * width + v));
-            var next = Vector<double>.Count;
-            var to = half + v;
-            var g0 = g[0];
-            (l0 * g0).Store(to);
-            (h0 * g0).Store(to + next);
-            for (var i = 1; i < size - 1; i += 2)
+            var (l0, h0) = Widen(taps);
+            if (count == 1)
             {
-                g0 = g[i * 3];
-                var (g1, g2) = (g[i * 3 + 1], g[i * 3 + 2]);
-                var (evenLow, oddLow, evenHigh, oddHigh) = (l0 * g0 + l2 * g2, l1 * g1, h0 * g0 + h2 * g2, h1 * g1);
-                to += 3 * width;
-                (evenLow + oddLow).Store(to);
-                (evenHigh + oddHigh).Store(to + next);
-                to += 3 * width;
-                (evenLow - oddLow).Store(to);
-                (evenHigh - oddHigh).Store(to + next);
+                l0.Store(half);
+                h0.Store(half + high);
+                continue;
             }
 
-            to += 3 * width;
-            l2.Store(to);
-            h2.Store(to + next);
+            var ((l1, h1), (l2, h2)) = (Widen(taps + next), Widen(taps + 2 * next));
+            var to = half;
+            (l0 * g[0]).Store(to);
+            (h0 * g[0]).Store(to + high);
+            for (var at = g + count; at < g + (size - 1) * count; at += 2 * count)
+            {
+                var (evenLow, oddLow, evenHigh, oddHigh) = (l0 * at[0] + l2 * at[2], l1 * at[1], h0 * at[0] + h2 * at[2], h1 * at[1]);
+                for (var k = 3; k < count; k += 2)
+                {
+                    var ((l3, h3), (l4, h4)) = (Widen(taps + k * next), Widen(taps + (k + 1) * next));
+                    (evenLow, oddLow, evenHigh, oddHigh) = (evenLow + l4 * at[k + 1], oddLow + l3 * at[k], evenHigh + h4 * at[k + 1], oddHigh + h3 * at[k]);
+                }
+
+                to += next;
+                (evenLow + oddLow).Store(to);
+                (evenHigh + oddHigh).Store(to + high);
+                to += next;
+                (evenLow - oddLow).Store(to);
+                (evenHigh - oddHigh).Store(to + high);
+            }
+
+            to += next;
+            (l0, h0) = Widen(taps + (count - 1) * next);
+            l0.Store(to);
+            h0.Store(to + high);
         }
 
         static (Vector<double> Low, Vector<double> High) Widen(float* at)
@@ -194,27 +212,39 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows(double* half, double* g, int size, int width, float* u, nint step)
+    private static void Rows(double* half, double* g, int count, int size, int width, float* u, nint step)
     {
-        for (var v = 0; v < width; v += Vector<float>.Count)
+        for (var v = 0; v < width; v += Vector<float>.Count, half += Vector<float>.Count, u += Vector<float>.Count)
         {
-            double* low = half + v, high = low + Vector<double>.Count;
-            var (l0, l1, l2, h0, h1, h2) = (Vector.Load(low), Vector.Load(low + width), Vector.Load(low + 2 * width), Vector.Load(high), Vector.Load(high + width), Vector.Load(high + 2 * width));
-            var to = u + v;
-            var g0 = g[0];
-            Vector.Narrow(l0 * g0, h0 * g0).Store(to);
-            for (var j = 1; j < size - 1; j += 2)
+            var high = half + Vector<double>.Count;
+            var (l0, h0) = (Vector.Load(half), Vector.Load(high));
+            if (count == 1)
             {
-                g0 = g[j * 3];
-                var (g1, g2) = (g[j * 3 + 1], g[j * 3 + 2]);
-                var (evenLow, oddLow, evenHigh, oddHigh) = (l0 * g0 + l2 * g2, l1 * g1, h0 * g0 + h2 * g2, h1 * g1);
+                Vector.Narrow(l0, h0).Store(u);
+                continue;
+            }
+
+            var (l1, l2, h1, h2) = (Vector.Load(half + width), Vector.Load(half + 2 * width), Vector.Load(high + width), Vector.Load(high + 2 * width));
+            var to = u;
+            Vector.Narrow(l0 * g[0], h0 * g[0]).Store(to);
+            for (var at = g + count; at < g + (size - 1) * count; at += 2 * count)
+            {
+                var (evenLow, oddLow, evenHigh, oddHigh) = (l0 * at[0] + l2 * at[2], l1 * at[1], h0 * at[0] + h2 * at[2], h1 * at[1]);
+                for (var k = 3; k < count; k += 2)
+                {
+                    evenLow += Vector.Load(half + (k + 1) * width) * at[k + 1];
+                    oddLow += Vector.Load(half + k * width) * at[k];
+                    evenHigh += Vector.Load(high + (k + 1) * width) * at[k + 1];
+                    oddHigh += Vector.Load(high + k * width) * at[k];
+                }
+
                 to += step;
                 Vector.Narrow(evenLow + oddLow, evenHigh + oddHigh).Store(to);
                 to += step;
                 Vector.Narrow(evenLow - oddLow, evenHigh - oddHigh).Store(to);
             }
 
-            Vector.Narrow(l2, h2).Store(to + step);
+            Vector.Narrow(Vector.Load(half + (count - 1) * width), Vector.Load(high + (count - 1) * width)).Store(to + step);
         }
     }
 
@@ -228,9 +258,9 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
         float* nothing = stackalloc float[4 * _area * Dense.Block];
         new Span<float>(nothing, 4 * _area * Dense.Block).Clear();
-        Winograd.Input(_m, nothing, _size * Dense.Block, Dense.Block, nothing + _area * Dense.Block, Dense.Block, nothing + 2 * _area * Dense.Block);
-        var output = new WinogradOutput { M = nothing, Step = Dense.Block, Bias = nothing, Y = nothing + _area * Dense.Block, YRow = _m * Dense.Block, YPixel = Dense.Block };
-        Winograd.Output(_m, output, nothing + 2 * _area * Dense.Block);
+        _winograd.Input(nothing, Dense.Block, Dense.Block, nothing + _area * Dense.Block, Dense.Block, nothing + 2 * _area * Dense.Block);
+        var output = new WinogradOutput { M = nothing, Step = Dense.Block, Bias = nothing, Y = nothing + _area * Dense.Block, YRow = Dense.Block, YPixel = Dense.Block };
+        _winograd.Output(output, nothing + 2 * _area * Dense.Block);
     }
 
     public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
@@ -244,7 +274,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         var rest = m + _area * _mStep;
         _tiles.Transform(first, count, _outputs[begin].From / Dense.Block, (_outputs[end - 1].To + Dense.Block - 1) / Dense.Block, x, v, _group, _vStep, rest);
 
-        var zeros = rest + (2 * _area + 2 * _m * _m) * Dense.Block;
+        var zeros = rest + (2 * _area + 2 * _winograd.Outputs.Area) * Dense.Block;
         new Span<float>(zeros, 2 * Dense.Block).Clear();
         var products = zeros + 2 * Dense.Block;
         Span<int?> exponents = stackalloc int?[_area];
@@ -273,7 +303,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         }
     }
 
-    // M[i] = V[i] U[i], i = 1 ... (m + 2)^2.
+    // M[i] = V[i] U[i] for each of a tile's numbers.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Multiply(Outputs outputs, int count, float* v, float* packed, float* zeros, float* products, ReadOnlySpan<int?> exponents, float* m)
     {
@@ -307,9 +337,9 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Return(int first, int count, int block, float* m, float* bias, in DenseEpilogue then, float* y, float* scratch)
     {
-        var (height, width) = _shape.OutPlane;
+        var ((_, width), (rows, columns)) = (_shape.OutPlane, _winograd.Outputs);
         var (rowStep, columnStep) = (_shape.Dilation.Height * width * Dense.Block, _shape.Dilation.Width * Dense.Block);
-        float* corner = scratch + 2 * _area * Dense.Block, cornerAdd = corner + _m * _m * Dense.Block;
+        float* corner = scratch + 2 * _area * Dense.Block, cornerAdd = corner + rows * columns * Dense.Block;
         var output = new WinogradOutput
         {
             Step = _mStep,
@@ -324,28 +354,35 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
             var (n, place) = _tiles[first + i];
             var at = (((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area + (long)place.OutRow * width + place.OutColumn) * Dense.Block;
             output.M = m + i * Dense.Block;
-            if (place.Rows == _m && place.Columns == _m)
+            if (place.Rows == rows && place.Columns == columns)
             {
                 output.Y = y + at;
                 output.Add = then.Add == null ? null : then.Add + at;
-                (output.YRow, output.YPixel) = (rowStep, columnStep);
-                Winograd.Output(_m, output, scratch);
-                then.Activation?.Apply(output.Y, _m, rowStep, _m, columnStep);
+                (output.YRow, output.YPixel) = (_winograd.Down(rowStep, columnStep), columnStep);
+                _winograd.Output(output, scratch);
+                then.Activation?.Apply(output.Y, rows, rowStep, columns, columnStep);
                 continue;
             }
 
             // The tile reaches over the edge of the map.
             output.Y = corner;
             output.Add = then.Add == null ? null : cornerAdd;
-            (output.YRow, output.YPixel) = (_m * Dense.Block, Dense.Block);
+            (output.YRow, output.YPixel) = (_winograd.Down(columns * Dense.Block, Dense.Block), Dense.Block);
             if (then.Add != null)
                 for (var r = 0; r < place.Rows; r++)
-                    for (var c = 0; c < place.Columns; c++) WinogradTiles.Pixel(then.Add + at + r * rowStep + c * columnStep, cornerAdd + (r * _m + c) * Dense.Block);
-            Winograd.Output(_m, output, scratch);
-            then.Activation?.Apply(corner, _m, _m * Dense.Block, _m, Dense.Block);
+                    for (var c = 0; c < place.Columns; c++) WinogradTiles.Pixel(then.Add + at + r * rowStep + c * columnStep, cornerAdd + (r * columns + c) * Dense.Block);
+            _winograd.Output(output, scratch);
+            then.Activation?.Apply(corner, rows, columns * Dense.Block, columns, Dense.Block);
             for (var r = 0; r < place.Rows; r++)
-                for (var c = 0; c < place.Columns; c++) WinogradTiles.Pixel(corner + (r * _m + c) * Dense.Block, y + at + r * rowStep + c * columnStep);
+                for (var c = 0; c < place.Columns; c++) WinogradTiles.Pixel(corner + (r * columns + c) * Dense.Block, y + at + r * rowStep + c * columnStep);
         }
+    }
+
+    private static double[] Pinned(double[,] transform)
+    {
+        var numbers = GC.AllocateUninitializedArray<double>(transform.Length, pinned: true);
+        Buffer.BlockCopy(transform, 0, numbers, 0, sizeof(double) * numbers.Length);
+        return numbers;
     }
 
     private DenseSum Sum(int from, int to)
@@ -356,6 +393,6 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
     }
 
     /// <summary>One or two blocks of output channels, and the input channels that they read.</summary>
-    /// <param name="Weights">Where the packed weights of the first of the (m + 2)^2 products begin.</param>
+    /// <param name="Weights">Where the packed weights of the first of a tile's numbers begin.</param>
     private sealed record Outputs(int Block, int Blocks, int From, int To, long Weights, DenseSum Sum);
 }

@@ -16,7 +16,7 @@ internal sealed unsafe class WinogradWeightGradient : WeightGradientKernel
 
     private readonly DenseShape _shape;
     private readonly WinogradTiles _tiles;
-    private readonly double[,] _kernel = Winograd.Kernel(M);
+    private readonly double[,] _kernel = Winograd.Kernel(Size, 3);
     private readonly int _chunks, _shares, _group;
     private readonly nint _xStep, _dyStep;
     private readonly long _perChunk;
@@ -27,7 +27,7 @@ internal sealed unsafe class WinogradWeightGradient : WeightGradientKernel
     public WinogradWeightGradient(DenseShape shape, bool pairs)
     {
         _pairs = pairs;
-        (_shape, _tiles) = (shape, new WinogradTiles(shape, M));
+        (_shape, _tiles) = (shape, new WinogradTiles(shape, new Winograd(3, M)));
         _perChunk = (long)shape.OutBlocks * shape.InBlocks * Numbers * Dense.Block * Dense.Block;
         _chunks = (int)Math.Clamp(MostSums / _perChunk, 1, Math.Min(8, (_tiles.Count + 27) / 28));
         _shares = Math.Min(shape.OutBlocks, (8 + _chunks - 1) / _chunks);
@@ -40,6 +40,8 @@ internal sealed unsafe class WinogradWeightGradient : WeightGradientKernel
         Scratch = Numbers * (_xStep + _dyStep) + Math.Max(2L * Numbers, _group) * Dense.Block;
         AddItems = shape.OutBlocks * shape.InBlocks;
     }
+
+    public static bool Takes(DenseShape shape) => shape.KernelSize == 3 && WinogradConvolution.Takes(shape);
 
     public override string Name => "Winograd F(4x4) turned around";
 

@@ -23,16 +23,16 @@ public sealed record RunOptions
     internal bool Blocks { get; init; }
 }
 
-/// <summary>Ways to compute a convolution. Winograd's apply to kernels of 3x3 and stride 1; all else is computed directly whatever is asked.</summary>
+/// <summary>Ways to compute a convolution. Winograd's apply to stride 1 and kernels of 3x3, the first two also to 5x5 and, along one axis, to 1x7 and 7x1; all else is computed directly whatever is asked.</summary>
 public enum ConvolutionAlgorithm
 {
     /// <summary>Every product of the definition.</summary>
     Direct = 0,
 
-    /// <summary>F(2x2, 3x3): 4 products an output instead of 9.</summary>
+    /// <summary>F(2x2, 3x3): 4 products an output instead of 9; F(2x2, 5x5): 9 instead of 25; F(2, 7): 4 instead of 7.</summary>
     Winograd2 = 2,
 
-    /// <summary>F(4x4, 3x3): 2.25 products an output.</summary>
+    /// <summary>F(4x4, 3x3): 2.25 products an output; F(4x4, 5x5), 4, and F(4, 7), 2.5, whose rounding is larger.</summary>
     Winograd4 = 4,
 
     /// <summary>F(6x6, 3x3): 1.78 products an output, and the largest rounding; for large maps.</summary>

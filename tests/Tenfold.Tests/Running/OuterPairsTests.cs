@@ -48,7 +48,7 @@ public class OuterPairsTests
         var expected = Gradient(shape, inputs, outputs);
         var largest = expected.Max(Math.Abs);
         List<WeightGradientKernel> kernels = [new DenseWeightGradient(shape, pairs: true)];
-        if (WinogradConvolution.Takes(shape) && named != "whole numbers") kernels.Add(new WinogradWeightGradient(shape, pairs: true));
+        if (WinogradWeightGradient.Takes(shape) && named != "whole numbers") kernels.Add(new WinogradWeightGradient(shape, pairs: true));
         foreach (var kernel in kernels)
         {
             var dk = Run(kernel, Blocked(inputs, shape.InPlane.Area), Blocked(outputs, shape.OutPlane.Area), expected.Length);

@@ -27,6 +27,22 @@ public class WinogradTests
         ("with a norm", x => x.ConvBn(18, 3).Relu(), [1, 16, 9, 9]),
         ("transposed", x => x.ConvTranspose(9, 3, pad: 0), [2, 5, 6, 7]),
         ("transposed with a norm", x => x.ConvTranspose(9, 3, pad: 1).BatchNorm(), [1, 5, 6, 7]),
+        ("5x5: one pixel", x => x.Conv(5, 5), [1, 3, 1, 1]),
+        ("5x5: smaller than a tile, no padding", x => x.Conv(5, 5, pad: 0), [1, 3, 5, 6]),
+        ("5x5: odd sizes, channels that divide nothing, and bounds", x => x.Conv(33, 5).Relu(), [3, 17, 13, 7]),
+        ("5x5: many tiles, wide padding", x => x.Conv(20, 5, pad: new Padding(4, 0, 1, 3)), [2, 8, 19, 23]),
+        ("5x5: groups of 16, a skip", x => (x.Conv(48, 5, groups: 3) + x).Silu(), [2, 48, 7, 9]),
+        ("5x5: dilation 2", x => x.Conv(8, 5, dilation: 2), [2, 6, 11, 12]),
+        ("5x5: transposed", x => x.ConvTranspose(9, 5, pad: 1), [2, 5, 6, 7]),
+        ("1x7: one pixel", x => x.Conv(5, (1, 7)), [1, 3, 1, 1]),
+        ("1x7: odd sizes, channels that divide nothing, and bounds", x => x.Conv(33, (1, 7)).Relu(), [3, 17, 13, 7]),
+        ("1x7: no padding, dilation (2, 3)", x => x.Conv(16, (1, 7), dilation: (2, 3), pad: 0), [1, 5, 3, 25]),
+        ("1x7: padding on all sides", x => x.Conv(6, (1, 7), pad: new Padding(2, 1, 1, 4)), [2, 16, 5, 9]),
+        ("1x7: transposed", x => x.ConvTranspose(9, (1, 7), pad: (0, 1)), [2, 5, 6, 7]),
+        ("7x1: one pixel", x => x.Conv(5, (7, 1)), [1, 3, 1, 1]),
+        ("7x1: a skip and bounds around it", x => (x.Conv(19, (7, 1)).Relu6() + x).Relu(), [2, 19, 9, 7]),
+        ("7x1: groups of 16, an activation that is no bound", x => x.Conv(32, (7, 1), groups: 2).Silu(), [2, 32, 17, 17]),
+        ("7x1: transposed, dilated", x => x.ConvTranspose(9, (7, 1), dilation: 2), [1, 5, 15, 7]),
     ];
 
     public static TheoryData<string, ConvolutionAlgorithm> Cases
@@ -47,13 +63,17 @@ public class WinogradTests
     {
         var (_, build, shape) = s_cases.Single(@case => @case.Name == name);
         var options = new RunOptions { Algorithms = new Dictionary<string, ConvolutionAlgorithm> { ["*"] = algorithm } };
-        Check.Gradients(build, shape, options, algorithm == ConvolutionAlgorithm.Winograd6 ? 5e-5 : 1e-5, plan => Assert.Contains(plan.Steps, step => step.Kernel.Contains(algorithm == ConvolutionAlgorithm.Direct ? "items" : $"F({(int)algorithm}x", StringComparison.Ordinal)));
+        var kernel = name.Contains(':', StringComparison.Ordinal) ? name[..3] : "3x3";
+        var m = (int)algorithm;
+        var outputs = kernel switch { "1x7" => $"1x{m}", "7x1" => $"{m}x1", _ => $"{m}x{m}" };
+        var expected = m > 0 && (kernel == "3x3" || m < 6) ? $"F({outputs})" : "items";
+        Check.Gradients(build, shape, options, m == 6 || kernel != "3x3" ? 5e-5 : 1e-5, plan => Assert.Contains(plan.Steps, step => step.Kernel.Contains(expected, StringComparison.Ordinal)));
     }
 
     [Fact]
     public void The_transform_of_the_kernel_is_the_one_in_the_paper_when_the_points_are_1()
     {
-        var g = Winograd.Kernel(2);
+        var g = Winograd.Kernel(4, 3);
         double[] expected = [-1, 0, 0, 0.5, 0.5, 0.5, 0.5, -0.5, 0.5, 0, 0, 1];
         Assert.Equal(expected, g.Cast<double>());
     }
@@ -64,7 +84,9 @@ public class WinogradTests
         Assert.IsType<WinogradConvolution>(Choice(64, 56, 3, 1, exact: false));
         Assert.IsType<DenseConvolution>(Choice(64, 56, 3, 1, exact: true));
         Assert.IsType<DenseConvolution>(Choice(64, 56, 3, 2, exact: false));
-        Assert.IsType<DenseConvolution>(Choice(64, 56, 5, 1, exact: false));
+        Assert.IsType<WinogradConvolution>(Choice(64, 56, 5, 1, exact: false));
+        Assert.IsType<DenseConvolution>(Choice(64, 56, 5, 1, exact: true));
+        Assert.IsType<DenseConvolution>(Choice(64, 56, 7, 1, exact: false));
         Assert.IsType<PictureConvolution>(Choice(3, 1, 3, 1, exact: false));
 
         static ConvolutionKernel Choice(int channels, int plane, int kernel, int stride, bool exact) => ConvolutionChoice.Of(
