@@ -8,14 +8,12 @@ internal static class ConvolutionChoice
     private const double Tile = 165; // to begin and end up to 28 pixels by 16 channels
     private const double TransformIn = 500, TransformOut = 85; // F(4x4), for each tile and block of channels
     private const double PerPacked = 3; // for each number of the packed weights, where they are packed at every step of a training
-    private const int Large = 64 * 64; // pixels of a map from which on the largest tile, which rounds most, may be taken: up to 56x56 F(6x6, 3x3) is no faster than F(4x4, 3x3)
-    private const double Worth = 0.91; // of the next smaller tile's cycles, at most, for it
     private const double SecondLevel = 700 * 1024; // bytes of weights that stay there between two uses
     private const double FromThird = 36, FromMemory = 6.5; // bytes a cycle; weights come from memory, since a network's other layers have driven them out of the caches
 
     /// <param name="exact">No Winograd, no products in pairs.</param>
     /// <param name="forced">0 for the direct kernel, m for Winograd's F(m x m) or F(m) along one axis, null to choose. Where Winograd does not apply it is the direct one.</param>
-    /// <param name="constant">Whether the weights are packed once: F(6x6, 3x3) makes 64 numbers of 9, too many to make at every step of a training.</param>
+    /// <param name="constant">Whether the weights are packed once, and not at every step of a training.</param>
     /// <returns>The kernel, and why.</returns>
     public static (ConvolutionKernel Kernel, string Reason) Of(DenseShape shape, bool exact, int? forced, bool constant = true)
     {
@@ -29,9 +27,8 @@ internal static class ConvolutionChoice
             return (Every(shape, !exact), exact ? "every product, as asked" : shape.Pointwise || shape.In <= 4 ? "" : $"Winograd takes no {Kind(shape)}");
         var direct = Direct(shape) + Packing(shape.KernelSize.Area);
         var (best, cycles) = (0, direct);
-        var sizes = WinogradConvolution.Sizes(shape);
-        foreach (var size in constant && shape.OutPlane.Area >= Large ? sizes : sizes[..^1])
-            if (Filtered(shape, size) + Packing(Winograd.TileOf(shape.KernelSize, size).Area) is var other && other < cycles * (size == sizes[^1] ? Worth : 1)) (best, cycles) = (size, other);
+        foreach (var size in WinogradConvolution.Sizes(shape)[..^1]) // the largest tile rounds too much to come unasked
+            if (Filtered(shape, size) + Packing(Winograd.TileOf(shape.KernelSize, size).Area) is var other && other < cycles) (best, cycles) = (size, other);
         if (GroupWinogradConvolution.Takes(shape) && GroupRows(shape) + Packing(18) is var rows && rows < cycles) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
         return best == 0
             ? (Every(shape, !exact), "Winograd would not pay")

@@ -109,6 +109,16 @@ public class WinogradTests
         }
     }
 
+    // It rounds most: behind norms with measured statistics a deep network lost a digit by it.
+    [Fact]
+    public void The_largest_tile_is_taken_where_it_is_asked_for_alone()
+    {
+        var graph = new Input([1, 64, 224, 224]).Apply([], "x").Conv(64, 3).ToGraph("large");
+        Assert.Contains("F(4x4)", new Session(graph, graph.Init(1)).Explain(), StringComparison.Ordinal);
+        var asked = new RunOptions { Algorithms = new Dictionary<string, ConvolutionAlgorithm> { ["*"] = ConvolutionAlgorithm.Winograd6 } };
+        Assert.Contains("F(6x6)", new Session(graph, graph.Init(1), asked).Explain(), StringComparison.Ordinal);
+    }
+
     // 225 tiles in 15 groups, which were made even: 15 of 15 tiles were enough.
     [Fact]
     public void No_group_of_tiles_is_empty()
