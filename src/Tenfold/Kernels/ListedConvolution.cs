@@ -22,7 +22,7 @@ internal sealed unsafe class ListedConvolution : PackedKernel
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
     public ListedConvolution(DenseShape shape, (int Map, int Channel)[] channels, int[] blocks, bool pairs = false)
     {
-        (_shape, _channels, _blocks, _pairs) = (shape, channels, blocks, pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup));
+        (_shape, _channels, _blocks, _pairs) = (shape, channels, blocks, pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup) && !Scattered(channels.AsSpan(0, shape.InPerGroup)));
         var plane = shape.OutPlane.Area * Dense.Block;
         _begin = new int[blocks.Length + 1];
         for (var map = 0; map < blocks.Length; map++) _begin[map + 1] = checked(_begin[map] + blocks[map] * plane);
@@ -57,6 +57,16 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         _most = tiles.Max(tile => tile.Sum.PlacesSize);
         (_strip, _strips, _shares) = PixelStrips.Of(shape, _tiles.Length);
         Items = checked(shape.Batch * _strips * _shares);
+    }
+
+    // Few channels, a few from each block: the sum is over before pairs have paid for their pixels' products, of which each takes a vector of two blocks.
+    private static bool Scattered(ReadOnlySpan<(int Map, int Channel)> channels)
+    {
+        var (ordered, runs) = (channels.ToArray(), 0);
+        Array.Sort(ordered);
+        for (var k = 0; k < ordered.Length; k++)
+            if (k == 0 || ordered[k].Channel % Dense.Block == 0 || ordered[k] != (ordered[k - 1].Map, ordered[k - 1].Channel + 1)) runs++;
+        return ordered.Length < 32 && ordered.Length < 4 * runs;
     }
 
     public override string Name => _pairs ? "pointwise, in pairs" : "pointwise";
