@@ -119,23 +119,30 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         }
         else
         {
-            code.AppendLine("            float* x0 = x, t0 = t, v0 = v;");
-            code.AppendLine($"            for (var j = 0; j < {columns}; j++, x += pixel, t += {lanes})");
-            code.AppendLine("            {");
-            code.Append(first);
-            code.AppendLine("            }");
-            code.AppendLine("            t = t0;");
-            code.AppendLine($"            for (var i = 0; i < {rows}; i++, t += {columns * lanes}, v += {rows} * step)");
-            code.AppendLine("            {");
-            code.Append(second);
-            code.AppendLine("            }");
+            code.AppendLine("            float* x0 = x, v0 = v;");
+            ColumnsThenRows(code, lanes, columns, "x += pixel", first, rows, $"v += {rows} * step", second);
             code.AppendLine("            x = x0;");
-            code.AppendLine("            t = t0;");
             code.AppendLine("            v = v0;");
         }
 
         code.AppendLine("        }");
         code.AppendLine("    }");
+    }
+
+    // Columns into t, then rows out of it; what leads from one of them to the next beside t is said.
+    private static void ColumnsThenRows(StringBuilder code, int lanes, int columns, string nextColumn, StringBuilder first, int rows, string nextRow, StringBuilder second)
+    {
+        code.AppendLine("            var t0 = t;");
+        code.AppendLine($"            for (var j = 0; j < {columns}; j++, {nextColumn}, t += {lanes})");
+        code.AppendLine("            {");
+        code.Append(first);
+        code.AppendLine("            }");
+        code.AppendLine("            t = t0;");
+        code.AppendLine($"            for (var i = 0; i < {rows}; i++, t += {columns * lanes}, {nextRow})");
+        code.AppendLine("            {");
+        code.Append(second);
+        code.AppendLine("            }");
+        code.AppendLine("            t = t0;");
     }
 
     // The polynomial of m coefficients at every point; at infinity the last of them.
@@ -232,7 +239,8 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         code.Append(constants.Declarations);
         code.AppendLine("        float* from = o.M, add = o.Add, y = o.Y;");
         code.AppendLine("        var step = o.Step;");
-        code.AppendLine("        var bias = o.Bias;\n        var (row, pixel) = (o.YRow, o.YPixel);");
+        code.AppendLine("        var bias = o.Bias;");
+        code.AppendLine("        var (row, pixel) = (o.YRow, o.YPixel);");
         code.AppendLine($"        var (firstLow, firstHigh, low, high) = ({vector}.Create(o.FirstLow), {vector}.Create(o.FirstHigh), {vector}.Create(o.Low), {vector}.Create(o.High));");
         code.AppendLine($"        for (var lane = 0; lane < 16; lane += {lanes}, from = o.M + lane, y = o.Y + lane, add = o.Add == null ? null : o.Add + lane)");
         code.AppendLine("        {");
@@ -244,17 +252,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         }
         else
         {
-            code.AppendLine("            var t0 = t;");
-            code.AppendLine($"            for (var j = 0; j < {size}; j++, from += step, t += {lanes})");
-            code.AppendLine("            {");
-            code.Append(first);
-            code.AppendLine("            }");
-            code.AppendLine("            t = t0;");
-            code.AppendLine($"            for (var i = 0; i < {m}; i++, t += {size * lanes}, y += row)");
-            code.AppendLine("            {");
-            code.Append(last);
-            code.AppendLine("            }");
-            code.AppendLine("            t = t0;");
+            ColumnsThenRows(code, lanes, size, "from += step", first, m, "y += row", last);
         }
 
         code.AppendLine("        }");
