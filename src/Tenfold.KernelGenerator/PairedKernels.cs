@@ -37,12 +37,21 @@ public sealed class PairedKernels : IIncrementalGenerator
             for (var p = 0; p < pixels; p++) code.AppendLine(line(p));
         }
 
-        void Stores(string when, System.Func<int, string> value)
+        // Numbers are changed where they are: all registers are taken.
+        string Scaled(int p) => planes
+            ? $"a{p} = Vector512.MultiplyAddEstimate(a{p}, Vector512.Create(factor[{p}]), Vector512.Create(bias[{p}])); "
+            : $"a{p} = Vector512.MultiplyAddEstimate(a{p}, factor, bias); ";
+
+        // The bound comes first: the instruction gives its second operand when one is not a number, so NaN stays NaN.
+        string AtLeast(string low, int p) => $"a{p} = Vector512.MaxNative({low}, a{p}); ";
+        string AtMost(string high, int p) => $"a{p} = Vector512.MinNative({high}, a{p}); ";
+        string Store(int p) => $"a{p}.Store(y);{(p + 1 < pixels ? " y += next;" : "")}";
+
+        void When(string condition, System.Action then)
         {
-            if (when.Length > 0) code.AppendLine($"        if ({when})");
+            code.AppendLine($"        {condition}");
             code.AppendLine("        {");
-            Each(p => $"            ({value(p)}).Store(y);{(p + 1 < pixels ? " y += t.YPixel;" : "")}");
-            if (when.Length > 0) code.AppendLine("            return;");
+            then();
             code.AppendLine("        }");
         }
 
@@ -50,7 +59,6 @@ public sealed class PairedKernels : IIncrementalGenerator
         code.AppendLine($"    private static void {name}{pixels}(in DenseTile t)");
         code.AppendLine("    {");
         code.AppendLine("        var x = t.X;");
-        code.AppendLine("        var w = t.TripleW;");
         if (apart)
         {
             Each(p => $"        var a{p} = Vector512<float>.Zero;");
@@ -62,6 +70,23 @@ public sealed class PairedKernels : IIncrementalGenerator
             Each(p => $"        var a{p} = Vector512.Create(products[{p}]) + start;");
         }
 
+        // Channels by themselves come first: their multiply-adds take place while the tile before is bounded and this one's sums begin, which is additions' work.
+        code.AppendLine("        var w = t.W;");
+        code.AppendLine("        var rest = t.Blocks;");
+        code.AppendLine("        for (var last = rest + t.Count; rest < last; rest++)");
+        code.AppendLine("        {");
+        code.AppendLine("            var s = x + rest->Offset;");
+        code.AppendLine("            var n = rest->Channels;");
+        code.AppendLine("            do");
+        code.AppendLine("            {");
+        code.AppendLine("                var wc = Vector512.Load(w);");
+        Each(p => $"                a{p} = Vector512.MultiplyAddEstimate(Vector512.Create(s[{p * 16}]), wc, a{p});");
+        code.AppendLine("                s++;");
+        code.AppendLine("                w += 16;");
+        code.AppendLine("            }");
+        code.AppendLine("            while (--n != 0);");
+        code.AppendLine("        }");
+        code.AppendLine("        w = t.TripleW;");
         if (!planes) code.AppendLine("        var ahead = (nint)t.Ahead;");
         if (!planes) code.AppendLine("        nint pixel = 0;");
         code.AppendLine("        var triple = t.Triples;");
@@ -97,44 +122,38 @@ public sealed class PairedKernels : IIncrementalGenerator
         if (!planes) Fetch(code, pixels); // a panel has just been written
         code.AppendLine("            w += 96;");
         code.AppendLine("        }");
-        code.AppendLine("        w = t.W;");
-        code.AppendLine("        var rest = t.Blocks;");
-        code.AppendLine("        for (var last = rest + t.Count; rest < last; rest++)");
-        code.AppendLine("        {");
-        code.AppendLine("            var s = x + rest->Offset;");
-        code.AppendLine("            var n = rest->Channels;");
-        code.AppendLine("            do");
-        code.AppendLine("            {");
-        code.AppendLine("                var wc = Vector512.Load(w);");
-        Each(p => $"                a{p} = Vector512.MultiplyAddEstimate(Vector512.Create(s[{p * 16}]), wc, a{p});");
-        code.AppendLine("                s++;");
-        code.AppendLine("                w += 16;");
-        code.AppendLine("            }");
-        code.AppendLine("            while (--n != 0);");
-        code.AppendLine("        }");
         code.AppendLine($"        var factor = {(planes ? "t.Factor" : "Vector512.Load(t.Factor)")};");
         code.AppendLine($"        var bias = {(planes ? "t.Bias" : "Vector512.Load(t.Bias)")};");
-        Each(p => planes ? $"        a{p} = Vector512.MultiplyAddEstimate(a{p}, Vector512.Create(factor[{p}]), Vector512.Create(bias[{p}]));" : $"        a{p} = Vector512.MultiplyAddEstimate(a{p}, factor, bias);");
-        code.AppendLine("        if (t.Gate != null)");
-        code.AppendLine("        {");
-        code.AppendLine($"            var gate = {(planes ? "t.Gate" : "Vector512.Load(t.Gate)")};");
-        Each(p => $"            a{p} *= {(planes ? $"Vector512.Create(gate[{p}])" : "gate")};");
-        code.AppendLine("        }");
-        code.AppendLine("        var add = t.Add;");
-        code.AppendLine("        if (add != null)");
-        code.AppendLine("        {");
-        code.AppendLine("            var lowest = Vector512.Create(t.FirstLow);");
-        code.AppendLine("            var highest = Vector512.Create(t.FirstHigh);");
-        Each(p => $"            a{p} = Vector512.MinNative(highest, Vector512.MaxNative(lowest, a{p})) + Vector512.Load(add);{(p + 1 < pixels ? " add += t.YPixel;" : "")}");
-        code.AppendLine("        }");
-        code.AppendLine("        var low = Vector512.Create(t.Low);");
-        code.AppendLine("        var high = Vector512.Create(t.High);");
-        code.AppendLine("        var y = t.Y;");
+        if (!planes)
+        {
+            code.AppendLine("        if (t.Gate != null)");
+            code.AppendLine("        {");
+            code.AppendLine("            factor *= Vector512.Load(t.Gate);");
+            code.AppendLine("            bias *= Vector512.Load(t.Gate);");
+            code.AppendLine("        }");
+        }
 
-        // The bound comes first: the instruction gives its second operand when one is not a number, so NaN stays NaN.
-        Stores("t.High == float.PositiveInfinity && t.Low == float.NegativeInfinity", p => $"a{p}");
-        Stores("t.High == float.PositiveInfinity", p => $"Vector512.MaxNative(low, a{p})");
-        Stores("", p => $"Vector512.MinNative(high, Vector512.MaxNative(low, a{p}))");
+        code.AppendLine("        var y = t.Y;");
+        code.AppendLine("        nint next = t.YPixel;");
+        When("if (t.Add != null)", () =>
+        {
+            code.AppendLine("            var add = t.Add;");
+            code.AppendLine("            var (low, high) = (Vector512.Create(t.FirstLow), Vector512.Create(t.FirstHigh));");
+            Each(p => $"            {Scaled(p)}{AtLeast("low", p)}{AtMost("high", p)}a{p} += Vector512.Load(add);{(p + 1 < pixels ? " add += next;" : "")}");
+            code.AppendLine("            (low, high) = (Vector512.Create(t.Low), Vector512.Create(t.High));");
+            Each(p => $"            {AtLeast("low", p)}{AtMost("high", p)}{Store(p)}");
+        });
+        When("else if (t.High != float.PositiveInfinity)", () =>
+        {
+            code.AppendLine("            var (low, high) = (Vector512.Create(t.Low), Vector512.Create(t.High));");
+            Each(p => $"            {Scaled(p)}{AtLeast("low", p)}{AtMost("high", p)}{Store(p)}");
+        });
+        When("else if (t.Low != float.NegativeInfinity)", () =>
+        {
+            code.AppendLine("            var low = Vector512.Create(t.Low);");
+            Each(p => $"            {Scaled(p)}{AtLeast("low", p)}{Store(p)}");
+        });
+        When("else", () => Each(p => $"            {Scaled(p)}{Store(p)}"));
         code.AppendLine("    }");
     }
 

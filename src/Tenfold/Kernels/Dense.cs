@@ -30,7 +30,7 @@ internal unsafe struct DenseTile
 
     public float* Bias;
 
-    /// <summary>What each output channel's sum, with its bias, is multiplied by before anything else is done to it; null for nothing.</summary>
+    /// <summary>What each output channel's sum, with its bias, is multiplied by before anything else is done to it; null for nothing. On planes <see cref="Factor"/> and <see cref="Bias"/> hold it.</summary>
     public float* Gate;
 
     public DenseBlock* Blocks;

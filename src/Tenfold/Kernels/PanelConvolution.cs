@@ -82,8 +82,8 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
 
     public override int Items { get; }
 
-    // Panels, what their sums begin with, factors, and a tile's results and what is added to them where pixels end within a panel.
-    public override long Scratch => (long)_panels * (_shape.InPerGroup + 1) * Lanes + 32 + 2 * Most * Lanes;
+    // Panels, what their sums begin with, factors, biases, and a tile's results and what is added to them where pixels end within a panel.
+    public override long Scratch => (long)_panels * (_shape.InPerGroup + 1) * Lanes + 64 + 2 * Most * Lanes;
 
     public override long PackedSize => _shape.Groups * _tiles * _tileSize;
 
@@ -151,7 +151,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
         var from = strip * _panels * Lanes;
         var pixels = Math.Min(_panels * Lanes, area - from);
         var panels = (pixels + Lanes - 1) / Lanes;
-        float* starts = scratch + (long)_panels * ins * Lanes, factors = starts + _panels * Lanes, results = factors + 32, added = results + Most * Lanes;
+        float* starts = scratch + (long)_panels * ins * Lanes, factors = starts + _panels * Lanes, biases = factors + 32, results = biases + 32, added = results + Most * Lanes;
         var rows = stackalloc float*[ins];
         for (var group = 0; group < _shape.Groups; group++)
         {
@@ -168,7 +168,6 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
                 var o = group * _shape.OutPerGroup + first;
                 var weights = packed + (group * _tiles + t) * _tileSize;
                 var tile = then.Tile(bias + o, 1, 0, area);
-                tile.Gate = then.Gate == null ? null : then.Gate + (long)n * _shape.Out + o;
                 tile.X = weights + Head;
                 tile.Triples = (DenseTriples*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)); // pinned, as the others
                 tile.TripleCount = _triples.Length;
@@ -176,12 +175,17 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
                 tile.Count = _rest.Length;
                 tile.Products = weights + 32;
                 tile.Factor = weights;
-                if (exponent is not (null or 0))
+                if (then.Gate != null || exponent is not (null or 0))
                 {
-                    var by = Vector512.Create(MathF.ScaleB(1, exponent.Value));
-                    (Vector512.Load(weights) * by).Store(factors);
-                    (Vector512.Load(weights + Lanes) * by).Store(factors + Lanes);
+                    var by = MathF.ScaleB(1, exponent ?? 0);
+                    for (var r = 0; r < end - first; r++)
+                    {
+                        var gate = then.Gate == null ? 1 : then.Gate[(long)n * _shape.Out + o + r];
+                        (factors[r], biases[r]) = (weights[r] * by * gate, bias[o + r] * gate);
+                    }
+
                     tile.Factor = factors;
+                    tile.Bias = biases;
                 }
 
                 var kernel = (exponent is null ? Paired512.PanelAparts : Paired512.Panels)[end - first - 1];

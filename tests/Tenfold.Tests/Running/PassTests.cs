@@ -60,6 +60,7 @@ public class PassTests
         var graph = (x + x.Conv(19, 1).SqueezeExcite(4)).Relu().ToGraph("gate");
         Assert.Equal([typeof(Convolution), typeof(AdaptiveAvgPool), typeof(Fused), typeof(Fused), typeof(Fused)], Operations(Same(graph, FuseEpilogues.In)));
         Check.Op(y => (y + y.Conv(19, 1).SqueezeExcite(4)).Relu(), [3, 19, 5, 6]);
+        Check.Op(y => (y + y.Conv(48, 1).SqueezeExcite(4)).Relu(), [2, 48, 8, 8]); // planes in panels, in pairs
         Check.Op(y => (y.SqueezeExcite(4) + y.Conv(33, 3)).Relu6(), [2, 33, 3, 5]);
         Check.Op(y => y.SqueezeExcite(4).Relu(), [1, 16, 3, 5]);
         var kept = (x + x.Conv(19, 3).SqueezeExcite(4)).Relu().ToGraph("gate");
