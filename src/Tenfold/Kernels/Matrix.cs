@@ -7,8 +7,10 @@ namespace Tenfold.Kernels;
 /// <summary>Products of row-major matrices as they lie, nothing packed: linear layers and their gradients.</summary>
 internal static unsafe class Matrix
 {
-    /// <summary>Rows of y that one step of <see cref="Dots"/> makes.</summary>
-    public const int Rows = 4;
+    /// <summary>Rows of w that one step of <see cref="Dots"/> reads.</summary>
+    public const int Rows = 8;
+
+    private const int Ahead = 512; // weights: 2 KB
 
     /// <summary>y[n, o] = bias[o] + sum over f of w[o, f] x[n, f] for o in [from, to): both operands lie along f.</summary>
     /// <param name="bias">Or null.</param>
@@ -19,7 +21,8 @@ internal static unsafe class Matrix
         {
             var rows = Math.Min(Rows, to - o);
             var n = 0;
-            for (; n + 3 <= samples; n += 3) Dots3(x + (long)n * features, w, bias, y + (long)n * yRow, features, o, rows, yRow);
+            for (; n + 3 <= samples; n += 3)
+                for (var row = 0; row < rows; row += 4) Dots3(x + (long)n * features, w, bias, y + (long)n * yRow, features, o + row, Math.Min(4, rows - row), yRow);
             for (; n < samples; n++) Dots1(x + (long)n * features, w, bias, y + (long)n * yRow, features, o, rows);
         }
     }
@@ -90,46 +93,52 @@ internal static unsafe class Matrix
         }
     }
 
-    // Four rows of w by one of x: at the speed at which w comes from memory.
+    // Eight rows of w by one of x: at the speed at which w comes from memory. Where there are fewer rows the last is computed again and not stored.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Dots1(float* x, float* w, float* bias, float* y, int features, int o, int rows)
     {
         var w0 = w + (long)o * features;
-        var w1 = w + (long)(o + Math.Min(1, rows - 1)) * features;
-        var w2 = w + (long)(o + Math.Min(2, rows - 1)) * features;
-        var w3 = w + (long)(o + Math.Min(3, rows - 1)) * features;
-        Vector<float> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
+        var w1 = w0 + (long)Math.Min(1, rows - 1) * features;
+        var w2 = w0 + (long)Math.Min(2, rows - 1) * features;
+        var w3 = w0 + (long)Math.Min(3, rows - 1) * features;
+        var w4 = w0 + (long)Math.Min(4, rows - 1) * features;
+        var w5 = w0 + (long)Math.Min(5, rows - 1) * features;
+        var w6 = w0 + (long)Math.Min(6, rows - 1) * features;
+        var w7 = w0 + (long)Math.Min(7, rows - 1) * features;
+        Vector<float> a0 = default, a1 = default, a2 = default, a3 = default, a4 = default, a5 = default, a6 = default, a7 = default;
         var f = 0;
         var step = Vector<float>.Count;
-        var ahead = Math.Max(1, 4096 / (Rows * features)) * Rows * (nint)features; // some 16 KB
         for (; f + 2 * step <= features; f += 2 * step)
         {
             if (Sse.IsSupported)
             {
-                // Rows to come, into the second-level cache: the processor's own reading ahead ends at every page and starts anew with every row.
-                Sse.Prefetch1(w0 + f + ahead);
-                Sse.Prefetch1(w1 + f + ahead);
-                Sse.Prefetch1(w2 + f + ahead);
-                Sse.Prefetch1(w3 + f + ahead);
+                // 2 KB ahead in the row, behind its end in the row eight further on, into the second-level cache, which waits for more lines at a time
+                // than the first: the processor's own reading ahead ends at every page and starts anew with every row.
+                var ahead = f + (f + Ahead < features ? Ahead : Ahead + (Rows - 1) * (nint)features);
+                Sse.Prefetch1(w0 + ahead);
+                Sse.Prefetch1(w1 + ahead);
+                Sse.Prefetch1(w2 + ahead);
+                Sse.Prefetch1(w3 + ahead);
+                Sse.Prefetch1(w4 + ahead);
+                Sse.Prefetch1(w5 + ahead);
+                Sse.Prefetch1(w6 + ahead);
+                Sse.Prefetch1(w7 + ahead);
             }
 
             var p = Vector.Load(x + f);
             var q = Vector.Load(x + f + step);
-            a0 = Vector.MultiplyAddEstimate(Vector.Load(w0 + f), p, a0);
-            b0 = Vector.MultiplyAddEstimate(Vector.Load(w0 + f + step), q, b0);
-            a1 = Vector.MultiplyAddEstimate(Vector.Load(w1 + f), p, a1);
-            b1 = Vector.MultiplyAddEstimate(Vector.Load(w1 + f + step), q, b1);
-            a2 = Vector.MultiplyAddEstimate(Vector.Load(w2 + f), p, a2);
-            b2 = Vector.MultiplyAddEstimate(Vector.Load(w2 + f + step), q, b2);
-            a3 = Vector.MultiplyAddEstimate(Vector.Load(w3 + f), p, a3);
-            b3 = Vector.MultiplyAddEstimate(Vector.Load(w3 + f + step), q, b3);
+            a0 = Vector.MultiplyAddEstimate(Vector.Load(w0 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w0 + f), p, a0));
+            a1 = Vector.MultiplyAddEstimate(Vector.Load(w1 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w1 + f), p, a1));
+            a2 = Vector.MultiplyAddEstimate(Vector.Load(w2 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w2 + f), p, a2));
+            a3 = Vector.MultiplyAddEstimate(Vector.Load(w3 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w3 + f), p, a3));
+            a4 = Vector.MultiplyAddEstimate(Vector.Load(w4 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w4 + f), p, a4));
+            a5 = Vector.MultiplyAddEstimate(Vector.Load(w5 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w5 + f), p, a5));
+            a6 = Vector.MultiplyAddEstimate(Vector.Load(w6 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w6 + f), p, a6));
+            a7 = Vector.MultiplyAddEstimate(Vector.Load(w7 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w7 + f), p, a7));
         }
 
-        for (var row = 0; row < rows; row++)
-        {
-            var (sum, weights) = row switch { 0 => (a0 + b0, (nint)w0), 1 => (a1 + b1, (nint)w1), 2 => (a2 + b2, (nint)w2), _ => (a3 + b3, (nint)w3) };
-            y[o + row] = (bias == null ? 0 : bias[o + row]) + Vector.Sum(sum) + Rest((float*)weights, x, f, features);
-        }
+        var sums = stackalloc[] { a0, a1, a2, a3, a4, a5, a6, a7 };
+        for (var row = 0; row < rows; row++) y[o + row] = (bias == null ? 0 : bias[o + row]) + Vector.Sum(sums[row]) + Rest(w0 + (long)row * features, x, f, features);
     }
 
     // What is left behind the last whole vectors: fewer than two of them.

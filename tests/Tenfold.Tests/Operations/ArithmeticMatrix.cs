@@ -74,6 +74,7 @@ public class ArithmeticMatrix : Matrix<ArithmeticMatrix>, ICases
         new("linear of 65 to 33", x => x.Linear(33), [2, 65]),
         new("linear of 70 to 37, 7 samples", x => x.Linear(37), [7, 70]),
         new("linear of 3000 to 11", x => x.Linear(11), [1, 3000]) { Places = 3 },
+        new("linear of 1201 to 21, 2 samples", x => x.Linear(21), [2, 1201]) { Places = 3 },
         new("linear of 9 to 130, 33 samples", x => x.Linear(130), [33, 9]) { Places = 3 },
         new("two linear layers", x => x.Linear(16).Relu().Linear(5), [4, 8]),
     ];
