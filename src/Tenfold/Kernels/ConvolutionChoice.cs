@@ -109,9 +109,12 @@ internal static class ConvolutionChoice
 
     private static string Kind(DenseShape shape) => $"{shape.KernelSize} of stride {shape.Stride.Height}{(shape.Groups > 1 ? $" in groups of {shape.InPerGroup}" : "")}";
 
-    private static double Direct(DenseShape shape) =>
-        (double)shape.Batch * shape.OutPlane.Height * (shape.OutPlane.Width * (double)shape.KernelSize.Area * shape.InPerGroup * shape.OutBlocks / (DenseSum.Pays(shape.KernelSize.Width * shape.InPerGroup, shape.OutPerGroup) ? InPairs : ByItself)
-            + (shape.OutPlane.Width + 27) / 28 * shape.OutBlocks * Tile) + Fetch(shape, shape.KernelSize.Area, 1);
+    private static double Direct(DenseShape shape)
+    {
+        var pairs = DenseSum.Pays(shape.KernelSize.Width * shape.InPerGroup, shape.OutPerGroup);
+        var tiles = pairs && DenseConvolution.ShortRows(shape) ? (shape.OutPlane.Area + 27) / 28 : shape.OutPlane.Height * ((shape.OutPlane.Width + 27) / 28);
+        return (double)shape.Batch * shape.OutBlocks * (shape.OutPlane.Area * (double)shape.KernelSize.Area * shape.InPerGroup / (pairs ? InPairs : ByItself) + tiles * Tile) + Fetch(shape, shape.KernelSize.Area, 1);
+    }
 
     private static double Filtered(DenseShape shape, int m)
     {

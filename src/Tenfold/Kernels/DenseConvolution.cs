@@ -9,12 +9,14 @@ namespace Tenfold.Kernels;
 /// <para>Work is cut into items: a sample (or a strip of its rows), gathered once into scratch, for all output channels or a share of them.</para>
 /// <para>A tile's sum runs over a list of runs of input channels, one per tap and channel block, so groups are shorter lists and
 /// nothing else. Where a group is smaller than a block, a tile also multiplies by the zeros between the groups. Rows of the kernel that lie outside the map
-/// are left out of the list.</para>
+/// are left out of the list, unless rows of the map are so short that a tile spans several (<see cref="ShortRows"/>).</para>
 /// </remarks>
 internal sealed unsafe class DenseConvolution : ConvolutionKernel
 {
     private const int Pieces = 12; // at least, where there is so much: few threads then wait little for each other at the end of a step
     private const int ScratchFloats = 48 * 1024; // 192 KB: with the weights of a tile well within the second-level cache
+    private const int RunFloats = 192 * 1024; // 768 KB, where rows are short: each strip reads all weights, from memory or the third-level cache
+    private const int RunPixels = 112; // four tiles
 
     private readonly DenseShape _shape;
     private readonly Phase[] _phases;
@@ -34,14 +36,10 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         long packed = 0;
         foreach (var phase in phases)
         {
-            phase.Gather = new Gather(phase.Rows, phase.Columns, shape.InPlane.Height, shape.InPlane.Width, shape.InBlocks);
-            // As many rows as fit the scratch, but enough strips that a small batch still keeps several threads busy.
-            var (strip, length) = (phase.Rows.Count, phase.Rows.Count);
-            while (strip > 1 && phase.Gather.Size(strip) > ScratchFloats) strip = (strip + 1) / 2;
-            while (strip > 4 && shape.Batch * phases.Count * ((length + strip - 1) / strip) < 8) strip = (strip + 1) / 2;
-            (phase.Strip, phase.Strips) = shape.Pointwise ? (pixels.Pixels, pixels.Count) : (strip, (length + strip - 1) / strip);
-            phase.OneRow = phase.Rows.Shifts.Length == 1 && phase.Rows.OutStride == 1 && phase.Columns.Count == shape.OutPlane.Width && phase.Gather.Step == phase.Columns.Count * Dense.Block
-                && phase.Rows.Inside(0, shape.InPlane.Height) == (0, 1) && phase.Rows.Inside(phase.Rows.Count - 1, shape.InPlane.Height) == (0, 1);
+            phase.OneRow = phase.Rows.OutStride == 1 && phase.Columns.Count == shape.OutPlane.Width && (shape.KernelSize.Area == 1 || (Pairs && ShortRows(shape)));
+            phase.Gather = new Gather(phase.Rows, phase.Columns, shape.InPlane.Height, shape.InPlane.Width, shape.InBlocks, phase.OneRow);
+            var strip = phase.OneRow ? RowsOfRun(phase, tiles[0].Blocks) : RowsOf(phase, shape.Batch * phases.Count);
+            (phase.Strip, phase.Strips) = shape.Pointwise ? (pixels.Pixels, pixels.Count) : (strip, (phase.Rows.Count + strip - 1) / strip);
             phase.First = Items;
             Items += shape.Batch * phase.Strips;
             phase.ScratchSize = shape.Pointwise ? 0 : phase.Gather.Size(phase.Strip);
@@ -62,11 +60,15 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
 
         _phases = [.. phases];
-        _tileGroups = shape.Pointwise ? pixels.Shares : Items >= Pieces ? 1 : Math.Min(tiles.Length, (Pieces + Items - 1) / Items);
+        _tileGroups = shape.Pointwise ? pixels.Shares : phases[0].OneRow ? PixelStrips.SharesOf(tiles.Length, Items) : Items >= Pieces ? 1 : Math.Min(tiles.Length, (Pieces + Items - 1) / Items);
         Items *= _tileGroups;
         PackItems = _phases.Length * ((tiles.Length + PackTogether - 1) / PackTogether);
         PackedSize = packed;
     }
+
+    /// <summary>Whether tiles of products in pairs go on from one row of pixels to the next. A tile of a short row waits for its weights; with longer rows less is gained than is lost by
+    /// rows of the kernel outside the map, which are then not left out, and by a copy of each row for each column of the kernel.</summary>
+    public static bool ShortRows(DenseShape shape) => shape.OutPlane.Width < 12;
 
     // Runs are ordered by row of the kernel, channel and column whatever the map's size.
     public override string Packing => (_shape.Transposed ? $"direct {_shape}" : $"direct {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}") + (Pairs ? $" pairs {Magnitude}" : "");
@@ -187,6 +189,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         var (n, strip) = Math.DivRem(work - phase.First, phase.Strips);
         var from = strip * phase.Strip;
 
+        var (firstTile, endTile) = (phase.Tiles.Count * share / _tileGroups, phase.Tiles.Count * (share + 1) / _tileGroups);
         x += (long)n * _shape.InPlane.Area * _shape.InBlocks * Dense.Block;
         var (rows, columns, rowStep) = (Math.Min(phase.Strip, phase.Rows.Count - from), phase.Columns.Count, phase.Gather.Step);
         if (_shape.Pointwise)
@@ -196,7 +199,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
         else
         {
-            phase.Gather.Fill(x, from, rows, scratch, phase.Gather.Plane(phase.Strip));
+            phase.Gather.Fill(x, from, rows, scratch, phase.Strip, (phase.Tiles[firstTile].Range.From / Dense.Block, (phase.Tiles[endTile - 1].Range.To + Dense.Block - 1) / Dense.Block));
             x = scratch;
             if (phase.OneRow) (rows, columns) = (1, rows * columns);
         }
@@ -208,7 +211,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         var products = scratch + phase.ScratchSize;
         float* start = stackalloc float[Dense.Block];
         var (sum, exponent) = ((DenseSum?)null, (int?)null);
-        for (var t = phase.Tiles.Count * share / _tileGroups; t < phase.Tiles.Count * (share + 1) / _tileGroups; t++)
+        for (var t = firstTile; t < endTile; t++)
         {
             var tile = phase.Tiles[t];
             var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, outPlane, phase.Columns.OutStride * Dense.Block);
@@ -220,7 +223,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             var weights = sum.Scaled(packed + tile.Weights, exponent, scratch + phase.RoomAt);
             for (var row = 0; row < rows; row++)
             {
-                var (begun, ended) = _shape.Pointwise ? (0, 1) : phase.Rows.Inside(from + row, _shape.InPlane.Height);
+                var (begun, ended) = _shape.Pointwise ? (0, 1) : phase.OneRow ? (0, phase.Rows.Shifts.Length) : phase.Rows.Inside(from + row, _shape.InPlane.Height);
                 var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth;
                 if (Pairs && another) sum.Products(x + (long)row * rowStep, columns, begun, ended, products + row * columns);
                 sum.Set(ref kernel, weights, begun, ended, start);
@@ -239,6 +242,29 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
     }
 
+    // As many rows of a strip as fit the scratch, but enough strips that a small batch still keeps several threads busy.
+    private static int RowsOf(Phase phase, int planes)
+    {
+        var rows = phase.Rows.Count;
+        while (rows > 1 && phase.Gather.Size(rows) > ScratchFloats) rows = (rows + 1) / 2;
+        while (rows > 4 && planes * ((phase.Rows.Count + rows - 1) / rows) < 8) rows = (rows + 1) / 2;
+        return rows;
+    }
+
+    // Where rows follow each other: the most rows with which the map has as few tiles as can be.
+    private static int RowsOfRun(Phase phase, int blocks)
+    {
+        var (best, fewest) = (1, int.MaxValue);
+        for (var rows = phase.Rows.Count; rows > 0; rows--)
+        {
+            var (whole, rest) = Math.DivRem(phase.Rows.Count, rows);
+            var all = whole * Dense.Segments(rows * phase.Columns.Count, blocks) + Dense.Segments(rest * phase.Columns.Count, blocks);
+            if (rows * phase.Columns.Count <= RunPixels && phase.Gather.Size(rows) <= RunFloats && all < fewest) (best, fewest) = (rows, all);
+        }
+
+        return best;
+    }
+
     private Tile Of(Phase phase, int block, int wide, long weights, (int From, int To) range, long plane)
     {
         var count = 0;
@@ -250,7 +276,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                 for (var j = 0; j < phase.Columns.Shifts.Length; j++, r++)
                 {
                     runs[r] = new InputRun(c, Math.Min(Dense.Block - c % Dense.Block, range.To - c), i, j);
-                    blocks[r] = new DenseBlock { Offset = checked((int)(c / Dense.Block * plane + (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j)) + c % Dense.Block)), Channels = runs[r].Channels };
+                    blocks[r] = new DenseBlock { Offset = checked((int)(c / Dense.Block * plane + (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j, phase.Strip)) + c % Dense.Block)), Channels = runs[r].Channels };
                 }
 
         var sum = new DenseSum(blocks, phase.Rows.Shifts.Length, Pairs);
@@ -281,7 +307,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         public int Strips { get; set; }
         public int First { get; set; }
 
-        /// <summary>Whether rows follow each other without a gap, in scratch and in the output, as of a 1x1 kernel of stride 2: tiles then do not end with them.</summary>
+        /// <summary>Whether rows follow each other without a gap, in scratch and in the output, as of a 1x1 kernel of stride 2 or where they are short: tiles then do not end with them.</summary>
         public bool OneRow { get; set; }
 
         /// <summary>Of the gathered rows; the products of their pixels follow, and at <see cref="RoomAt"/> scaled weights.</summary>

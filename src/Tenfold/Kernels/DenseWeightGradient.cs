@@ -74,7 +74,7 @@ internal sealed unsafe class DenseWeightGradient : WeightGradientKernel
             if (_shape.Pointwise) source += row * Dense.Block;
             else
             {
-                _gather.Fill(source, row, rows, scratch, (int)plane);
+                _gather.Fill(source, row, rows, scratch, _strip);
                 source = scratch;
             }
 
@@ -131,7 +131,7 @@ internal sealed unsafe class DenseWeightGradient : WeightGradientKernel
         ? new DenseOuter { Rows = 1, Pixels = rows }
         : new DenseOuter { XRow = _gather.Step, DyRow = _columns.Count * Dense.Block, Rows = rows, Pixels = _columns.Count };
 
-    private int Tap(int tap) => _shape.Pointwise ? 0 : _gather.Tap(tap / _shape.KernelSize.Width, tap % _shape.KernelSize.Width);
+    private int Tap(int tap) => _shape.Pointwise ? 0 : _gather.Tap(tap / _shape.KernelSize.Width, tap % _shape.KernelSize.Width, _strip);
 
     /// <summary>Adds the chunks up and lays the gradient out as [out, in/groups, kh, kw]: one output block by one input block.</summary>
     public override void Add(int item, float* sums, float* dk)
