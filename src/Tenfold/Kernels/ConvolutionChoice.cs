@@ -19,6 +19,7 @@ internal static class ConvolutionChoice
     {
         if (forced is null && !exact && shape.InPerGroup < Dense.Block && GroupWinogradConvolution.Takes(shape)) return (new GroupWinogradConvolution(shape), "");
         if (forced is null && GroupConvolution.Takes(shape)) return (new GroupConvolution(shape), "");
+        if (forced is null && VectorConvolution.Takes(shape)) return (new VectorConvolution(shape), "");
         if (forced is null && LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map), "");
         if (forced is { } m)
             return WinogradConvolution.Sizes(shape).Contains(m) ? (new WinogradConvolution(shape, m, !exact), "as asked")

@@ -47,6 +47,49 @@ internal static unsafe class Matrix
             }
     }
 
+    /// <summary>c[i, j] = sum over k of a[i, k] b[k, j] for i in [from, to), in double precision.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Compose(double* a, float* b, float* c, int from, int to, int depth, int columns)
+    {
+        var j = 0;
+        for (; j + Vector<float>.Count <= columns; j += Vector<float>.Count)
+            for (var i = from; i < to; i += 4)
+            {
+                double* p0 = a + (long)i * depth, p1 = a + (long)Math.Min(i + 1, to - 1) * depth, p2 = a + (long)Math.Min(i + 2, to - 1) * depth, p3 = a + (long)Math.Min(i + 3, to - 1) * depth;
+                Vector<double> l0 = default, l1 = default, l2 = default, l3 = default, h0 = default, h1 = default, h2 = default, h3 = default;
+                for (var k = 0; k < depth; k++)
+                {
+                    Vector.Widen(Vector.Load(b + (long)k * columns + j), out var low, out var high);
+                    var s = new Vector<double>(p0[k]);
+                    l0 = Vector.MultiplyAddEstimate(s, low, l0);
+                    h0 = Vector.MultiplyAddEstimate(s, high, h0);
+                    s = new Vector<double>(p1[k]);
+                    l1 = Vector.MultiplyAddEstimate(s, low, l1);
+                    h1 = Vector.MultiplyAddEstimate(s, high, h1);
+                    s = new Vector<double>(p2[k]);
+                    l2 = Vector.MultiplyAddEstimate(s, low, l2);
+                    h2 = Vector.MultiplyAddEstimate(s, high, h2);
+                    s = new Vector<double>(p3[k]);
+                    l3 = Vector.MultiplyAddEstimate(s, low, l3);
+                    h3 = Vector.MultiplyAddEstimate(s, high, h3);
+                }
+
+                var y = c + (long)i * columns + j;
+                Vector.Narrow(l0, h0).Store(y);
+                if (i + 1 < to) Vector.Narrow(l1, h1).Store(y + columns);
+                if (i + 2 < to) Vector.Narrow(l2, h2).Store(y + 2L * columns);
+                if (i + 3 < to) Vector.Narrow(l3, h3).Store(y + 3L * columns);
+            }
+
+        for (; j < columns; j++) // fewer than a vector
+            for (var i = from; i < to; i++)
+            {
+                var sum = 0.0;
+                for (var k = 0; k < depth; k++) sum += a[(long)i * depth + k] * b[(long)k * columns + j];
+                c[(long)i * columns + j] = (float)sum;
+            }
+    }
+
     // Four rows of w by three of x. Where there are fewer rows the last is computed again and not stored.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Dots3(float* x, float* w, float* bias, float* y, int features, int o, int rows, int yRow)

@@ -173,25 +173,23 @@ internal sealed unsafe partial class Plan
         return packed;
     }
 
-    // A product of two matrices of constants.
+    // A product of two matrices of constants. Sums are in double, as those of the layer that reads it are.
     private Slot Composed(Node node)
     {
         var (second, first) = (node.Inputs[0], node.Inputs[1]);
         var (outputs, between, channels) = (node.Shape[0], second.Shape[1], node.Shape[1]);
         var (kernel, factor) = first.Op is ScaledKernel ? (first.Inputs[0], Get(first.Inputs[1], Layout.Plain)) : (first, null);
         var made = Now(new Slot(node.Shape, Layout.Plain));
-        var rows = new float[outputs * between];
-        Passing(second).CopyTo(rows);
+        var rows = new double[outputs * between];
+        var numbers = Passing(second);
+        for (var i = 0; i < rows.Length; i++) rows[i] = (double)numbers[i] * (factor is null ? 1 : factor.P[i % between]);
         var perItem = Share(outputs, (long)between * channels / 4);
-        fixed (float* a = rows, b = Passing(kernel))
+        fixed (double* a = rows)
+        fixed (float* b = Passing(kernel))
         {
             var (left, right) = ((nint)a, (nint)b);
             _team.Run([new Step(Graph.NameOf(node), "compose the kernel", (outputs + perItem - 1) / perItem, (item, _) =>
-            {
-                var (from, to) = (item * perItem, Math.Min(outputs, (item + 1) * perItem));
-                for (var row = (float*)left + from * between; factor is not null && row < (float*)left + to * between; row += between) Broadcast.Row(new Times(), row, 1, factor.P, 1, row, between);
-                Matrix.Outer((float*)left, between, 1, (float*)right, channels, made.P, channels, from, to, between, channels);
-            })], 0);
+                Matrix.Compose((double*)left, (float*)right, made.P, item * perItem, Math.Min(outputs, (item + 1) * perItem), between, channels))], 0);
         }
 
         return made;
@@ -200,7 +198,15 @@ internal sealed unsafe partial class Plan
     private Slot Biases(Node node)
     {
         var (first, own, made) = (Get(node.Inputs[1], Layout.Plain), node.Inputs.Count > 2 ? Get(node.Inputs[2], Layout.Plain) : null, Now(new Slot(node.Shape, Layout.Plain)));
-        fixed (float* kernel = Passing(node.Inputs[0])) Matrix.Dots(first.P, kernel, own is null ? null : own.P, made.P, 1, node.Inputs[0].Shape[1], 0, node.Shape[0], node.Shape[0]);
+        var between = node.Inputs[0].Shape[1];
+        var kernel = Passing(node.Inputs[0]);
+        for (var o = 0; o < node.Shape[0]; o++)
+        {
+            var sum = own is null ? 0.0 : own.P[o];
+            for (var m = 0; m < between; m++) sum += (double)kernel[o * between + m] * first.P[m];
+            made.P[o] = (float)sum;
+        }
+
         return made;
     }
 

@@ -9,6 +9,8 @@ public class ConvolutionMatrix : Matrix<ConvolutionMatrix>, ICases
         new("3x3 of one pixel", x => x.Conv(2, 3), [1, 1, 1, 1]),
         new("1x1", x => x.Conv(7, 1), [2, 5, 3, 4]),
         new("1x1 to one pixel", x => x.Conv(9, 1), [3, 17, 1, 1]),
+        new("1x1 of one pixel, bounds around a sum", x => (x.Conv(70, 1).Relu6() + x).Relu(), [2, 70, 1, 1]) { Places = 4 },
+        new("1x1 of one pixel, several items", x => x.Conv(131, 1, bias: false).Sigmoid().Conv(19, 1).Silu(), [2, 259, 1, 1]) { Places = 4 },
         new("valid 3x3", x => x.Conv(4, 3, pad: 0), [1, 3, 5, 6]),
         new("valid, the whole map", x => x.Conv(3, (4, 5), pad: 0), [2, 2, 4, 5]),
         new("even kernel", x => x.Conv(3, (2, 4)), [1, 2, 5, 6]),
