@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Tenfold.Kernels;
 
@@ -7,6 +8,7 @@ internal static unsafe class Broadcast
 {
     /// <summary>y = f(a, b) on a run of pixels of 16 lanes; each operand has a number for each lane or one for all.</summary>
     /// <param name="aStep">Floats to a's next pixel: 16, or 0 where one pixel serves the whole run.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pixels<TMap, TA, TB>(TMap map, float* a, int aStep, float* b, int bStep, float* y, int pixels)
         where TMap : struct, IMap2 where TA : struct, IPixel where TB : struct, IPixel
     {
@@ -17,6 +19,7 @@ internal static unsafe class Broadcast
 
     /// <summary>y = f(a, b) on a row of n numbers.</summary>
     /// <param name="aStep">1, or 0 where one number serves the whole row.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Row<TMap>(TMap map, float* a, int aStep, float* b, int bStep, float* y, int n) where TMap : struct, IMap2
     {
         var i = 0;
@@ -26,6 +29,7 @@ internal static unsafe class Broadcast
     }
 
     /// <summary>y = a where the condition is not 0, else b, on a row of n numbers; a step is 1, or 0 where one number serves the whole row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Choose(float* condition, int conditionStep, float* a, int aStep, float* b, int bStep, float* y, int n)
     {
         var i = 0;

@@ -121,6 +121,7 @@ internal sealed unsafe class DeformableSampler(DeformableShape shape)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sample(float* plane, in Corners corners, float mask, float* y)
     {
         if (!corners.Near)
@@ -142,6 +143,7 @@ internal sealed unsafe class DeformableSampler(DeformableShape shape)
     /// <summary>dx of one block of one sample from dcolumns [block taps + ...][pixel][16], one pixel after the other: what it adds up to does not depend on threads.</summary>
     /// <param name="dcolumns">As the operation has it: channel c taps + tap, in blocks of 16.</param>
     /// <param name="scratch"><see cref="TileSize"/> floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void InputGradient(int n, int block, float* dcolumns, in DeformableMoves moves, float* dx, float* scratch)
     {
         var plane = dx + ((long)n * shape.Blocks + block) * shape.InPlane.Area * Dense.Block;
@@ -172,6 +174,7 @@ internal sealed unsafe class DeformableSampler(DeformableShape shape)
     /// <summary>The gradients of offsets or of masks for pixels [from, from + count), at most <see cref="Tile"/>, of one sample.</summary>
     /// <param name="doffset">Or null.</param>
     /// <param name="dmask">Or null.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void MoveGradients(int n, int from, int count, float* x, float* dcolumns, in DeformableMoves moves, float* doffset, float* dmask, float* scratch)
     {
         var area = shape.OutPlane.Area;

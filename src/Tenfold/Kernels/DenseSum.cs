@@ -319,6 +319,7 @@ internal sealed unsafe class DenseSum
     public void Set(ref DenseTile tile, float* packed, int first, int end, float* room) => Set(ref tile, Places, packed, first, end, room);
 
     /// <inheritdoc cref="Set(ref DenseTile, float*, int, int, float*)"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Set(ref DenseTile tile, in DensePlaces places, float* packed, int first, int end, float* room)
     {
         var width = Pairs ? Width : tile.WStep;

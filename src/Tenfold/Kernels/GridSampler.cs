@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Tenfold.Kernels;
 
@@ -22,6 +23,7 @@ internal readonly unsafe struct GridSampler(int taps, int pixels)
     public void Begin(float* plan) => new Span<int>(plan, pixels).Clear();
 
     /// <summary>A row of one block of channels.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run(float* plan, float* x, float* y)
     {
         for (var p = 0; p < pixels; p++, y += Dense.Block)

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Tenfold.Kernels;
 
@@ -386,6 +387,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         };
 
     // One row of outputs with any taps: four at a time where all of them lie in the map.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Any(ref LaneTile tile, LaneAxis columns, float* row, float* add, float* y)
     {
         var (outStep, tapStep) = (columns.Geometry.InStride * Dense.Block, columns.Step * Dense.Block);
@@ -431,6 +433,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(in LaneTile tile, Vector<float> value, float* add, float* y, int lane)
     {
         if (add != null) value = Vector.MinNative(new Vector<float>(tile.FirstHigh), Vector.MaxNative(new Vector<float>(tile.FirstLow), value)) + Vector.Load(add + lane);

@@ -20,6 +20,7 @@ internal static unsafe class Lanes
     }
 
     /// <summary>y = f(a, b), n a multiple of 16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Map2<TMap>(TMap map, float* a, float* b, float* y, int n) where TMap : struct, IMap2
     {
         for (var i = 0; i < n; i += Step) map.Of(Vector.Load(a + i), Vector.Load(b + i)).Store(y + i);
@@ -79,6 +80,7 @@ internal static unsafe class Lanes
     }
 
     /// <summary>Sum of n numbers that lie side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Sum(float* x, int n)
     {
         Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;
@@ -154,6 +156,7 @@ internal static unsafe class Lanes
 
     /// <summary>y = within bounds of (x factor + offset + add), factor and offset a number per lane.</summary>
     /// <param name="add">Null for nothing.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scale(float* x, float* factor, float* offset, float* add, float low, float high, float* y, int pixels)
     {
         if (Vector512.IsHardwareAccelerated) // a pixel is a vector: one pass
@@ -218,6 +221,7 @@ internal static unsafe class Lanes
             }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static Vector<float> Total(float* x, int pixels)
     {
         Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;

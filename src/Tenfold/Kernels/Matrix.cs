@@ -30,6 +30,7 @@ internal static unsafe class Matrix
     /// <summary>c[i, j] = sum over k of a[i, k] b[k, j] for i in [from, to).</summary>
     /// <param name="aRow">Floats from one i to the next in a.</param>
     /// <param name="aStep">Floats from one k to the next in a.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Outer(float* a, int aRow, int aStep, float* b, int bRow, float* c, int cRow, int from, int to, int depth, int columns)
     {
         var v = Vector<float>.Count;
@@ -185,6 +186,7 @@ internal static unsafe class Matrix
     }
 
     // What is left behind the last whole vectors: fewer than two of them.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Rest(float* w, float* x, int from, int to)
     {
         var sum = 0f;

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Tenfold.Kernels;
@@ -14,6 +15,7 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
     public long Scratch => (long)width * Dense.Block;
 
     /// <summary>Rows [from, to) of y: first over the rows of x, which lie in one piece, then over columns. NaN wins.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run(float* x, float* y, int from, int to, float* scratch)
     {
         y += (long)from * columns.Length * Dense.Block;
@@ -51,6 +53,7 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
 
     // The largest of two or three rows by the processor's own maximum, which forgets NaN; false where there may be one. A maximum that keeps it takes
     // three instructions. Zero times a sum is not zero where a NaN or infinity, or too large a number, is in it.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Finite(float* row, Window window, float* max)
     {
         var step = window.Step * width * Dense.Block;
@@ -66,6 +69,7 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
         return Vector512.EqualsAll(seen, Vector512<float>.Zero);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Columns(float* row, float* y)
     {
         foreach (var column in columns)
@@ -82,6 +86,7 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
     }
 
     /// <summary>dx of a whole plane: what a window got goes to its first maximum in scan order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Gradient(float* x, float* dy, float* dx, int height)
     {
         new Span<float>(dx, checked(height * width * Dense.Block)).Clear();
@@ -119,6 +124,7 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
 
     private long Place(Window row, Window column, int i, int j) => ((long)i * row.Step * width + j * column.Step) * Dense.Block;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void MaxRows(float* row, Window window, float* best)
     {
         var n = width * Dense.Block;

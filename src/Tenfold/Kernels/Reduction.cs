@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Tenfold.Kernels;
 
@@ -7,6 +8,7 @@ internal static unsafe class Reduction
 {
     /// <summary>y[j] = x[0, j] combined with x[1, j] and so on, for n of the columns.</summary>
     /// <param name="stride">Floats from one row to the next.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Columns<TMap>(TMap map, float* x, long stride, int count, float* y, int n) where TMap : struct, IMap2
     {
         var j = 0;
@@ -21,6 +23,7 @@ internal static unsafe class Reduction
     }
 
     /// <summary>All of a row of n: four vectors side by side, then their lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Row<TMap>(TMap map, float* x, int n) where TMap : struct, IMap2
     {
         var v = Vector<float>.Count;
@@ -37,6 +40,7 @@ internal static unsafe class Reduction
     }
 
     /// <summary>y[j] = where in column j the largest number stands, the first such place or the last.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Places(float* x, long stride, int count, bool last, float* y, int n)
     {
         var j = 0;
@@ -63,6 +67,7 @@ internal static unsafe class Reduction
     }
 
     /// <summary>y = (x - mean) / sqrt(variance + epsilon) of a row, in three passes, so that nothing cancels.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Standardize(float* x, float* y, int n, float epsilon)
     {
         var mean = Row(new Sums(), x, n) / n;
@@ -80,6 +85,7 @@ internal static unsafe class Reduction
         Each(new TimesOne(1 / MathF.Sqrt((spread + Vector.Sum(s0 + s1)) / n + epsilon)), y, y, n);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Each<TMap>(TMap map, float* x, float* y, int n) where TMap : struct, IMap
     {
         var i = 0;

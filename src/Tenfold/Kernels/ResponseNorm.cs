@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Tenfold.Kernels;
 
@@ -16,6 +17,7 @@ internal sealed unsafe class ResponseNorm(int channels, int pixels, int size, fl
     public long Scratch => 3L * (Line + Dense.Block);
 
     /// <summary>y = x / energy^beta for pixels [from, to) of one sample.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run(float* x, float* y, int from, int to, float* scratch)
     {
         new Span<float>(scratch, (int)Scratch).Clear();
@@ -29,6 +31,7 @@ internal sealed unsafe class ResponseNorm(int channels, int pixels, int size, fl
     }
 
     /// <summary>dx = dy energy^-beta - x times the pulls of the channels in whose window it is, pull[j] = 2 alpha beta / size dy[j] x[j] energy[j]^(-beta-1).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Gradient(float* x, float* dy, float* dx, int from, int to, float* scratch)
     {
         new Span<float>(scratch, (int)Scratch).Clear();
@@ -55,6 +58,7 @@ internal sealed unsafe class ResponseNorm(int channels, int pixels, int size, fl
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Squares(float* x, int pixel, float* squares)
     {
         for (var c = 0; c < _blocks * Dense.Block; c += Vector<float>.Count)

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Tenfold.Kernels;
 
@@ -28,6 +29,7 @@ internal static unsafe class Places
     }
 
     /// <summary>y = softmax of x; may be the same tile.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Softmax(float* x, float* y, int channels)
     {
         var (_, sum) = Exponentials(x, y, channels);
@@ -36,6 +38,7 @@ internal static unsafe class Places
     }
 
     /// <summary>The softmax of one place whose channels lie side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SoftmaxRow(float* x, float* y, int channels)
     {
         var whole = channels - channels % Count;
@@ -61,6 +64,7 @@ internal static unsafe class Places
         for (var c = whole; c < channels; c++) y[c] = rest[c - whole];
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void LogSoftmax(float* x, float* y, int channels)
     {
         var (max, sum) = Sum(x, channels);
@@ -69,6 +73,7 @@ internal static unsafe class Places
     }
 
     /// <summary>y (dy - sum of y dy), into dy.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SoftmaxGradient(float* y, float* dy, int channels)
     {
         var sum = Vector<float>.Zero;
@@ -77,6 +82,7 @@ internal static unsafe class Places
     }
 
     /// <summary>dy - exp(y) sum of dy, into dy.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void LogSoftmaxGradient(float* y, float* dy, int channels)
     {
         var sum = Vector<float>.Zero;
@@ -85,6 +91,7 @@ internal static unsafe class Places
     }
 
     /// <summary>Sum of t (log(sum of exp(x)) - x).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static Vector<float> CrossEntropy(float* x, float* t, int channels)
     {
         var (max, sum) = Sum(x, channels);
@@ -95,6 +102,7 @@ internal static unsafe class Places
     }
 
     /// <summary>(softmax(x) sum(t) - t) dy, into x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void CrossEntropyGradient(float* x, float* t, Vector<float> dy, int channels)
     {
         var (_, sum) = Exponentials(x, x, channels);
@@ -104,6 +112,7 @@ internal static unsafe class Places
         for (var c = 0; c < channels; c++) ((At(x, c) * factor - At(t, c)) * dy).Store(x + c * Count);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (Vector<float> Max, Vector<float> Sum) Exponentials(float* x, float* y, int channels)
     {
         var (max, sum) = (Max(x, channels), Vector<float>.Zero);
@@ -117,6 +126,7 @@ internal static unsafe class Places
         return (max, sum);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (Vector<float> Max, Vector<float> Sum) Sum(float* x, int channels)
     {
         var (max, sum) = (Max(x, channels), Vector<float>.Zero);
@@ -124,6 +134,7 @@ internal static unsafe class Places
         return (max, sum);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static Vector<float> Max(float* x, int channels)
     {
         var max = At(x, 0);
