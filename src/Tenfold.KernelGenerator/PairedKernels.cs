@@ -99,6 +99,8 @@ public sealed class PairedKernels : IIncrementalGenerator
         for (var turn = 0; turn < 2; turn++)
         {
             code.AppendLine("            {");
+            code.AppendLine($"                var wc = Vector512.Load(w + {48 * turn + 32});");
+            Each(p => $"                a{p} = Vector512.MultiplyAddEstimate(Vector512.Create({(turn == 0 ? "xc" : "xd")}[{p * 16}]), wc, a{p});");
             code.AppendLine($"                var wb = Vector512.Load(w + {48 * turn});");
             code.AppendLine($"                var wa = {(apart && turn == 1 ? "-" : "")}Vector512.Load(w + {48 * turn + 16});");
             var k = turn;
@@ -113,9 +115,6 @@ public sealed class PairedKernels : IIncrementalGenerator
                     ? $"                a{p} = Vector512.MultiplyAddEstimate(Vector512.Create(xa[{p * 16}]) + wb, Vector512.Create(xb[{p * 16}]) + wa, a{p});"
                     : $"                a{p} = Vector512.MultiplyAddEstimate(wb - Vector512.Create(xa[{p * 16 + 1}]), Vector512.Create(xb[{p * 16 + 1}]) + wa, a{p});");
             }
-
-            code.AppendLine($"                var wc = Vector512.Load(w + {48 * turn + 32});");
-            Each(p => $"                a{p} = Vector512.MultiplyAddEstimate(Vector512.Create({(k == 0 ? "xc" : "xd")}[{p * 16}]), wc, a{p});");
             code.AppendLine("            }");
         }
 
