@@ -150,6 +150,7 @@ internal sealed unsafe class Arena
         const int spare = 32; // up to 15 floats before the first aligned place, and as many behind the last, which kernels may read
         if (Size + spare > Array.MaxLength) throw new ShapeException($"plan: needs {Size * 4 >> 20} MB for its values, more than one arena holds ({(long)Array.MaxLength * 4 >> 20} MB); use a smaller batch");
         _memory = clear ? GC.AllocateArray<float>((int)Size + spare, pinned: true) : GC.AllocateUninitializedArray<float>((int)Size + spare, pinned: true);
+        LargePages.Ask(_memory);
         Start = (float*)(((nuint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_memory)) + 63) & ~(nuint)63);
     }
 

@@ -8,9 +8,7 @@ public sealed class Tensor
     private volatile float[]? _data;
 
     /// <summary>A tensor of zeros.</summary>
-    public Tensor(Shape shape) : this(shape, new float[Length(shape)])
-    {
-    }
+    public Tensor(Shape shape) : this(shape, new float[Length(shape)]) => LargePages.Ask(_data);
 
     /// <summary>A tensor over <paramref name="data"/>, which is not copied.</summary>
     /// <exception cref="ShapeException">The length of the data is not the shape's count.</exception>
@@ -60,6 +58,7 @@ public sealed class Tensor
             {
                 if (_data is { } read) return read;
                 data = GC.AllocateUninitializedArray<float>((int)Shape.Count);
+                LargePages.Ask(data);
                 _place.Read(0, data);
                 return _data = data;
             }
