@@ -12,7 +12,9 @@ internal static class OnnxRuntimeLibrary
     private static readonly bool s_restricted = OperatingSystem.IsLinux() && X86Base.IsSupported && Avx2.IsSupported && !Avx512F.IsSupported && (X86Base.CpuId(7, 0).Ebx & 1 << 16) != 0;
 
     /// <summary>How tables call it.</summary>
-    public static string Name => s_restricted ? "ONNX Runtime on AVX2" : "ONNX Runtime";
+    public static string Name => s_restricted ? OnAvx2 : "ONNX Runtime";
+
+    public const string OnAvx2 = "ONNX Runtime on AVX2";
 
     /// <summary>To be called before anything else is asked of ONNX Runtime.</summary>
     public static void Load()

@@ -6,7 +6,7 @@ using System.Text.Json;
 
 namespace Tenfold.Benchmarks.Peers;
 
-/// <summary>The rows that were measured on this kind of machine: benchmarks/results/MACHINE.json, and MACHINE.md made of it.</summary>
+/// <summary>The rows that were measured on this kind of machine: benchmarks/results/MACHINE.json, and MACHINE.md and MACHINE.svg made of it.</summary>
 /// <remarks>A row measured again beside the same peers takes the place of the one before, so tables can be measured in pieces; each row knows its date and commit.</remarks>
 internal sealed class Results(bool dry)
 {
@@ -21,7 +21,8 @@ internal sealed class Results(bool dry)
         $"{Cpu}, {Environment.ProcessorCount} cores, {Kernels.Simd.Width}-bit vectors, one core's FMA peak {MachineLimits.FlopsPerSecond() / 1e9:f0} GFLOP/s; {RuntimeInformation.OSDescription}; {RuntimeInformation.FrameworkDescription}; "
         + $"ONNX Runtime {OnnxRuntimeContestant.Version}, libtorch {(Libtorch.Fault is null ? Libtorch.Version : "not loaded")}";
 
-    public static string Commit { get; } = Git("describe --always --dirty --abbrev=9 --exclude *");
+    /// <summary>The commit that was measured; dirty where files other than these results differ from it.</summary>
+    public static string Commit { get; } = Git("describe --always --abbrev=9 --exclude *") + (Git("status --porcelain --untracked-files=no -- . :!benchmarks/results") is "" or "unknown" ? "" : "-dirty");
 
     private static string Cpu => File.Exists("/proc/cpuinfo")
         ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown processor"
@@ -45,6 +46,10 @@ internal sealed class Results(bool dry)
 
         File.WriteAllText(json, JsonSerializer.Serialize(new Kept(Machine, [.. rows]), s_json) + "\n");
         File.WriteAllText(text, ToMarkdown(rows));
+        // Of rows of one network, the one that was measured beside the most peers.
+        Row[] drawn = [.. rows.Where(row => row is { Table: "networks", Threads: 1, Batch: 1 } && Larger(row).Length == 0 && !row.Peers.Any(peer => peer.Name == OnnxRuntimeLibrary.OnAvx2))
+            .GroupBy(row => row.Case).Select(of => of.MaxBy(row => row.Peers.Length)!)];
+        if (drawn.Length > 0) PeersPlot.Of(drawn).Save(Path.Combine(folder, $"{slug}.svg"));
         Console.WriteLine($"kept in {Path.GetRelativePath(Environment.CurrentDirectory, text)}");
 
         static (string, string, string, int, string) Key(Row row) => (row.Table, row.Case, row.Input, row.Threads, Beside(row));
