@@ -33,6 +33,14 @@ public sealed class LaneKernels : IIncrementalGenerator
         code.AppendLine("    /// <summary>Of columns as far apart as the outputs, by the number of these, less 1.</summary>");
         code.AppendLine($"    public static readonly delegate*<in LaneTile, void>[] Tiles3Apart = [{string.Join(", ", Enumerable.Range(1, outputs).Select(p => $"&Tile3Apartx{p}"))}];");
 
+        if (vector == "Vector")
+            foreach (var stride in new[] { 1, 2 })
+            {
+                for (var rows = 1; rows <= 3; rows++) Row(code, vector, stride, rows);
+                code.AppendLine("    /// <summary>By the number of rows of the kernel that lie in the map, less 1.</summary>");
+                code.AppendLine($"    public static readonly delegate*<in LaneTile, void>[] Rows3By{stride} = [{string.Join(", ", Enumerable.Range(1, 3).Select(rows => $"&Row3By{stride}x{rows}"))}];");
+            }
+
         code.AppendLine("}");
         return code.ToString();
     }
@@ -118,6 +126,97 @@ public sealed class LaneKernels : IIncrementalGenerator
             }
 
             code.AppendLine("                    break;");
+        }
+    }
+
+    // A whole row of outputs of a 3 wide kernel, for vectors that leave 16 registers: all weights stay in nine of them, one part of the lanes after the other. Each column
+    // is loaded once and finishes one sum, goes on with another and begins a third; at stride 2 every second column finishes one and begins the next.
+    //
+    //   column      1      2      3      4
+    //   sums     . 1 0  2 1 0  3 2 1  4 3 2      of the outputs that it adds to by tap 0, 1, 2
+    private static void Row(StringBuilder code, string vector, int stride, int rows)
+    {
+        Begin(code, vector, $"Row3By{stride}x{rows}", "LaneTile");
+        for (var i = 0; i < rows; i++)
+            for (var j = 0; j < 3; j++) code.AppendLine($"            var w{i}_{j} = {vector}.Load(t.W + {(i * 3 + j) * 16} + lane);");
+        code.AppendLine($"            var bias = {vector}.Load(t.Bias + lane);");
+        code.AppendLine($"            var (last, low, high) = (t.Last, {vector}.Create(t.Low), {vector}.Create(t.High));");
+        code.AppendLine("            var x = t.X + lane;");
+        code.AppendLine("            var y = t.Y + lane;");
+        code.AppendLine("            for (var line = t.Lines; line > 0; line--, x += t.XLine)");
+        code.AppendLine("            {");
+        code.AppendLine("                var x0 = x;");
+        for (var i = 1; i < rows; i++) code.AppendLine($"                var x{i} = x{i - 1} + t.XRow;");
+        code.AppendLine($"                {vector}<float> v, s = bias;");
+        code.AppendLine("                if (t.From <= 0)");
+        code.AppendLine("                {");
+        Add("s", 0);
+        code.AppendLine("                }");
+        Next();
+        if (stride == 1)
+        {
+            code.AppendLine("                var r = s;");
+            code.AppendLine("                s = bias;");
+            Both("r", 1, "s", 0);
+            Next();
+        }
+
+        code.AppendLine($"                for (var n = Math.Min(t.Count, {(stride == 1 ? "t.To - 2" : "(t.To - 1) / 2")}); n > 0; n--)");
+        code.AppendLine("                {");
+        if (stride == 1)
+        {
+            code.AppendLine("                    var a = r;");
+            code.AppendLine("                    r = s;");
+            code.AppendLine("                    s = bias;");
+            Both("a", 2, "r", 1, "s", 0);
+        }
+        else
+        {
+            code.AppendLine("                    var a = s;");
+            code.AppendLine("                    s = bias;");
+            Add("a", 1);
+            Next();
+            Both("a", 2, "s", 0);
+        }
+
+        Next();
+        Store("a");
+        code.AppendLine("                }");
+        code.AppendLine($"                if (t.To == {(stride == 1 ? "t.Count + 1" : "2 * t.Count")})");
+        code.AppendLine("                {");
+        if (stride == 2) Add("s", 1);
+        Store(stride == 1 ? "r" : "s");
+        code.AppendLine("                }");
+        code.AppendLine("            }");
+        code.AppendLine("        }");
+        code.AppendLine("    }");
+
+        // A column of the map through a column of the kernel, or through several.
+        void Add(string sum, int j)
+        {
+            for (var i = 0; i < rows; i++) code.AppendLine($"                    {sum} = {vector}.MultiplyAddEstimate({vector}.Load(x{i}), w{i}_{j}, {sum});");
+        }
+
+        void Both(params object[] sums)
+        {
+            for (var i = 0; i < rows; i++)
+            {
+                code.AppendLine($"                    v = {vector}.Load(x{i});");
+                for (var k = 0; k < sums.Length; k += 2) code.AppendLine($"                    {sums[k]} = {vector}.MultiplyAddEstimate(v, w{i}_{sums[k + 1]}, {sums[k]});");
+            }
+        }
+
+        void Next()
+        {
+            for (var i = 0; i < rows; i++) code.AppendLine($"                    x{i} += 16;");
+        }
+
+        void Store(string sum)
+        {
+            code.AppendLine($"                    if (last == LaneLast.Bounded) {sum} = {vector}.MinNative(high, {vector}.MaxNative(low, {sum}));");
+            code.AppendLine($"                    else if (last == LaneLast.HardSwish) {sum} *= {vector}.MinNative({vector}<float>.One, {vector}.MaxNative({vector}<float>.Zero, {vector}.MultiplyAddEstimate({sum}, {vector}.Create(1f / 6), {vector}.Create(0.5f))));");
+            code.AppendLine($"                    {sum}.Store(y);");
+            code.AppendLine("                    y += 16;");
         }
     }
 

@@ -26,6 +26,12 @@ internal unsafe struct LaneTile
     public int To;
 
     public int Rows;
+
+    /// <summary>Of a kernel for whole rows: the outputs of a row, the rows, whose outputs follow each other, and floats from what one reads to what the next does.</summary>
+    public int Count;
+    public int Lines;
+    public int XLine;
+
     public int Planes;
     public int XRow;
     public int XPlane;
@@ -175,6 +181,7 @@ internal sealed class LaneAxis
 internal sealed unsafe class LaneConvolution : ConvolutionKernel
 {
     private const int ScratchFloats = 48 * 1024; // expanded planes stay in the second-level cache
+    private const int LinesFloats = 6 * 1024; // 24 KB: what one part of the lanes reads and writes is in the first-level cache for the next
 
     private readonly DenseShape _shape;
     private readonly LaneMap _map;
@@ -318,6 +325,8 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         var (count, pixel) = (columns.Geometry.Count, tile.YPixel);
         var apart = columns.Regular || tiles == null ? 1 : columns.Step;
         tile.YPixel *= apart;
+        var lines = Math.Max(1, LinesFloats / (rows.Geometry.InStride * width + (int)outWidth));
+        var wholeRows = then.Add == null ? WholeRows(phase) : null;
         for (var t = from; t < to; t++)
         {
             var (i, end) = rows.Inside(t);
@@ -328,7 +337,20 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             if (tiles == null)
             {
                 Any(ref tile, columns, row, then.Add == null ? null : then.Add + at, y + at);
-                Finish(at);
+                Finish(at, 1);
+                continue;
+            }
+
+            if (wholeRows != null && tile.Rows > 0)
+            {
+                var place = columns.Place(0);
+                tile.X = row + place * Dense.Block;
+                (tile.From, tile.To, tile.Count) = (-place, _shape.InPlane.Width - place, count);
+                tile.Y = y + at;
+                tile.XLine = rows.Geometry.InStride * width;
+                for (tile.Lines = 1; t + 1 < to && tile.Lines < lines && rows.Inside(t + 1) == (i, end); t++) tile.Lines++;
+                wholeRows[tile.Rows - 1](tile);
+                Finish(at, tile.Lines);
                 continue;
             }
 
@@ -349,15 +371,24 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
                 }
             }
 
-            Finish(at);
+            Finish(at, 1);
         }
 
-        // While the row is in the first-level cache.
-        void Finish(long at)
+        // While the rows are in the first-level cache.
+        void Finish(long at, int lines)
         {
-            activation?.Apply(y + at, 1, 0, count, pixel);
-            if (sums != null) Lanes.Sum(y + at, count, sums, add: true);
+            activation?.Apply(y + at, 1, 0, lines * count, pixel);
+            if (sums != null) Lanes.Sum(y + at, lines * count, sums, add: true);
         }
+    }
+
+    // Where all weights of a kernel fit the registers beside few sums, and a row has at most one column outside the map on either side; else null.
+    private delegate*<in LaneTile, void>[]? WholeRows(Phase phase)
+    {
+        var (rows, columns) = (phase.Rows, phase.Columns);
+        if (Simd.Width == 512 || _shape.Transposed || !_map.Whole || !columns.Regular || columns.Taps != 3 || rows.Taps > 3) return null;
+        var last = columns.Place(columns.Geometry.Count - 1) + 3 - _shape.InPlane.Width;
+        return columns.Place(0) is not (0 or -1) || last > 1 ? null : columns.Geometry.InStride == 1 ? LaneAny.Rows3By1 : LaneAny.Rows3By2;
     }
 
     private static delegate*<in LaneTile, void>[] Tiles(int taps, int stride) => Simd.Width == 512

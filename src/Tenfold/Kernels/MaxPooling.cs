@@ -23,9 +23,10 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
         {
             var window = rows[h];
             var row = x + (long)window.First * width * Dense.Block;
-            if (Vector512.IsHardwareAccelerated && window.Count is 2 or 3 && Finite(row, window, scratch))
+            if (window.Count is 2 or 3 && (Vector512.IsHardwareAccelerated ? Finite(row, window, scratch) : FiniteByParts(row, window, scratch)))
             {
-                Columns(scratch, y);
+                if (Vector512.IsHardwareAccelerated) Columns(scratch, y);
+                else ColumnsByParts(scratch, y);
                 y += columns.Length * Dense.Block;
                 continue;
             }
@@ -69,6 +70,23 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
         return Vector512.EqualsAll(seen, Vector512<float>.Zero);
     }
 
+    // The same for vectors of which a block has several.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private bool FiniteByParts(float* row, Window window, float* max)
+    {
+        var step = window.Step * width * Dense.Block;
+        var last = (window.Count - 1) * step;
+        var seen = Vector<float>.Zero;
+        for (var i = 0; i < width * Dense.Block; i += Vector<float>.Count)
+        {
+            var (a, b, c) = (Vector.Load(row + i), Vector.Load(row + i + step), Vector.Load(row + i + last));
+            Vector.MaxNative(Vector.MaxNative(a, b), c).Store(max + i);
+            seen = Vector.MultiplyAddEstimate(a + b + c, Vector<float>.Zero, seen);
+        }
+
+        return Vector.EqualsAll(seen, Vector<float>.Zero);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Columns(float* row, float* y)
     {
@@ -81,6 +99,26 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
             else
                 for (var j = 0; j < column.Count; j++) best = Vector512.MaxNative(best, Vector512.Load(from + j * step));
             best.Store(y);
+            y += Dense.Block;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void ColumnsByParts(float* row, float* y)
+    {
+        foreach (var column in columns)
+        {
+            var step = column.Step * Dense.Block;
+            for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
+            {
+                var from = row + column.First * Dense.Block + lane;
+                var best = new Vector<float>(float.NegativeInfinity);
+                if (column.Count == 3) best = Vector.MaxNative(Vector.MaxNative(Vector.Load(from), Vector.Load(from + step)), Vector.Load(from + 2 * step));
+                else
+                    for (var j = 0; j < column.Count; j++) best = Vector.MaxNative(best, Vector.Load(from + j * step));
+                best.Store(y + lane);
+            }
+
             y += Dense.Block;
         }
     }

@@ -39,4 +39,21 @@ public class LaneTests
         var (_, build, shape) = s_cases.Single(@case => @case.Name == name);
         Check.Op(x => build(x.Conv(x.Channels, 1)).Conv(8, 1), shape, differentiable: false);
     }
+
+    [Theory]
+    [InlineData(1, 0, 0)]
+    [InlineData(1, 1, 1)]
+    [InlineData(1, 0, 1)]
+    [InlineData(1, 2, 1)]
+    [InlineData(1, 1, 2)]
+    [InlineData(2, 0, 0)]
+    [InlineData(2, 1, 1)]
+    [InlineData(2, 0, 1)]
+    [InlineData(2, 2, 0)]
+    public void Rows_begin_and_end_with_the_map_or_outside_it(int stride, int before, int after)
+    {
+        foreach (var (height, width) in new[] { (1, 1), (2, 2), (1, 3), (3, 1), (3, 3), (4, 4), (5, 4), (6, 13), (31, 9), (9, 70) })
+            if (height + before + after >= 3 && width + before + after >= 3)
+                Check.Op(x => x.Conv(x.Channels, 1).Depthwise(3, stride, new Padding(before, before, after, after)).Relu6().Conv(8, 1), [2, 20, height, width], differentiable: false);
+    }
 }
