@@ -19,7 +19,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
     private const int Most = 28; // output channels of a tile
     private const int Head = 2 * 32; // floats before a tile's weights: a factor for each output channel, and less its products of weights
     private const int StripFloats = 32 * 1024; // 128 KB of panels
-    private const int MostPanels = 8;
+    private const int LeastItems = 4;
     private const int MostWeights = 128 * 1024; // floats
     private const int MostMap = 256 * 1024; // floats
     private const int Near = 3; // as of DenseSum
@@ -30,7 +30,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
     private readonly DenseTriples[] _triples;
     private readonly DenseBlock[] _rest;
     private readonly bool _pairs;
-    private readonly int _paired, _restAt, _most, _tiles, _block, _panels, _strips;
+    private readonly int _paired, _restAt, _most, _tiles, _block, _panels, _strips; // _panels: the most of a strip
     private readonly long _tileSize;
 
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
@@ -60,11 +60,12 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
         int[] terms = [.. Enumerable.Range(0, _paired).SelectMany(i => new[] { _paired + i, i, 2 * _paired + i }), .. Enumerable.Range(3 * _paired, ins - 3 * _paired)];
         _rows = [.. Enumerable.Range(0, shape.Groups).SelectMany(group => terms.Select(term => channels is null ? (0, group * ins + term) : channels[group * ins + term]))];
 
-        var all = (shape.OutPlane.Area + Lanes - 1) / Lanes;
-        _panels = Math.Clamp(StripFloats / (ins * Lanes), 1, MostPanels);
-        while (_panels > 1 && shape.Batch * ((all + _panels - 1) / _panels) < 8) _panels = (_panels + 1) / 2;
-        _strips = (all + _panels - 1) / _panels;
-        Items = checked(shape.Batch * _strips);
+        // Strips are long: each reads its weights anew. Of two panels at least, where there are so many, for a map's last panel may begin in the one before.
+        var all = Panels(shape);
+        var most = Math.Clamp(StripFloats / (ins * Lanes), 1, all);
+        _strips = Math.Clamp(Math.Max((all + most - 1) / most, (LeastItems - 1) / (shape.Batch * shape.Groups) + 1), 1, Math.Max(1, all / 2));
+        _panels = (all + _strips - 1) / _strips;
+        Items = checked(shape.Batch * _strips * shape.Groups);
 
         static T[] Pinned<T>(List<T> list)
         {
@@ -82,18 +83,18 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
 
     public override int Items { get; }
 
-    // Panels, what their sums begin with, factors, biases, and a tile's results and what is added to them where pixels end within a panel.
-    public override long Scratch => (long)_panels * (_shape.InPerGroup + 1) * Lanes + 64 + 2 * Most * Lanes;
+    // Panels, what their sums begin with, factors and biases.
+    public override long Scratch => (long)_panels * (_shape.InPerGroup + 1) * Lanes + 64;
 
     public override long PackedSize => _shape.Groups * _tiles * _tileSize;
 
     public override int PackItems => _shape.Groups * _tiles;
 
-    /// <summary>Enough output channels for a tile, pixels that fill their panels, weights that stay in the second-level cache beside them; and, of larger maps, as many output channels as
-    /// input channels: rows of many planes are read more slowly than two changes of layout read them.</summary>
+    /// <summary>Enough output channels for a tile, pixels of which few are computed twice (at 14x14 one in sixteen), weights that stay in the second-level cache beside them; and, of larger maps,
+    /// as many output channels as input channels: rows of many planes are read more slowly than two changes of layout read them.</summary>
     public static bool Takes(DenseShape shape) =>
         Simd.Width == 512 && shape is { Pointwise: true, Transposed: false, OutPerGroup: >= 12 }
-        && (shape.OutPlane.Area + Lanes - 1) / Lanes * Lanes * 31L <= shape.OutPlane.Area * 32L
+        && shape.OutPlane.Area >= Lanes && Panels(shape) * Lanes * 15L <= shape.OutPlane.Area * 16L
         && (long)shape.In * shape.OutPerGroup <= MostWeights
         && ((long)shape.In * shape.OutPlane.Area <= MostMap || shape.OutPerGroup >= shape.InPerGroup);
 
@@ -146,78 +147,67 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
     /// <param name="x">The maps.</param>
     public void Run(int item, float** x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
     {
+        (item, var group) = Math.DivRem(item, _shape.Groups);
         var (n, strip) = Math.DivRem(item, _strips);
-        var (ins, area) = (_shape.InPerGroup, _shape.OutPlane.Area);
-        var from = strip * _panels * Lanes;
-        var pixels = Math.Min(_panels * Lanes, area - from);
-        var panels = (pixels + Lanes - 1) / Lanes;
-        float* starts = scratch + (long)_panels * ins * Lanes, factors = starts + _panels * Lanes, biases = factors + 32, results = biases + 32, added = results + Most * Lanes;
+        var (ins, area, all) = (_shape.InPerGroup, _shape.OutPlane.Area, Panels(_shape));
+        var from = (int)((long)all * strip / _strips) * Lanes;
+        var pixels = Math.Min(area, (int)((long)all * (strip + 1) / _strips) * Lanes) - from;
+        float* starts = scratch + (long)_panels * ins * Lanes, factors = starts + _panels * Lanes, biases = factors + 32;
         var rows = stackalloc float*[ins];
-        for (var group = 0; group < _shape.Groups; group++)
+        for (var k = 0; k < ins; k++)
         {
-            for (var k = 0; k < ins; k++)
+            var (map, channel) = _rows[group * ins + k];
+            rows[k] = x[map] + ((long)n * _channelsOf[map] + channel) * area + from;
+        }
+
+        var exponent = Lay(rows, pixels, scratch, starts);
+        for (var t = 0; t < _tiles; t++)
+        {
+            var (first, end) = Outputs(t);
+            var o = group * _shape.OutPerGroup + first;
+            var weights = packed + (group * _tiles + t) * _tileSize;
+            var tile = then.Tile(bias + o, 1, 0, area);
+            tile.X = weights + Head;
+            tile.Triples = (DenseTriples*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)); // pinned, as the others
+            tile.TripleCount = _triples.Length;
+            tile.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rest));
+            tile.Count = _rest.Length;
+            tile.Products = weights + 32;
+            tile.Factor = weights;
+            if (then.Gate != null || exponent is not (null or 0))
             {
-                var (map, channel) = _rows[group * ins + k];
-                rows[k] = x[map] + ((long)n * _channelsOf[map] + channel) * area + from;
+                var by = MathF.ScaleB(1, exponent ?? 0);
+                for (var r = 0; r < end - first; r++)
+                {
+                    var gate = then.Gate == null ? 1 : then.Gate[(long)n * _shape.Out + o + r];
+                    (factors[r], biases[r]) = (weights[r] * by * gate, bias[o + r] * gate);
+                }
+
+                tile.Factor = factors;
+                tile.Bias = biases;
             }
 
-            var exponent = Lay(rows, pixels, scratch, starts);
-            for (var t = 0; t < _tiles; t++)
+            var kernel = (exponent is null ? Paired512.PanelAparts : Paired512.Panels)[end - first - 1];
+            var panel = scratch;
+            for (var p = 0; p < pixels; p += Lanes, panel += ins * Lanes)
             {
-                var (first, end) = Outputs(t);
-                var o = group * _shape.OutPerGroup + first;
-                var weights = packed + (group * _tiles + t) * _tileSize;
-                var tile = then.Tile(bias + o, 1, 0, area);
-                tile.X = weights + Head;
-                tile.Triples = (DenseTriples*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)); // pinned, as the others
-                tile.TripleCount = _triples.Length;
-                tile.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rest));
-                tile.Count = _rest.Length;
-                tile.Products = weights + 32;
-                tile.Factor = weights;
-                if (then.Gate != null || exponent is not (null or 0))
-                {
-                    var by = MathF.ScaleB(1, exponent ?? 0);
-                    for (var r = 0; r < end - first; r++)
-                    {
-                        var gate = then.Gate == null ? 1 : then.Gate[(long)n * _shape.Out + o + r];
-                        (factors[r], biases[r]) = (weights[r] * by * gate, bias[o + r] * gate);
-                    }
-
-                    tile.Factor = factors;
-                    tile.Bias = biases;
-                }
-
-                var kernel = (exponent is null ? Paired512.PanelAparts : Paired512.Panels)[end - first - 1];
-                for (var panel = 0; panel < panels; panel++)
-                {
-                    var at = ((long)n * _shape.Out + o) * area + from + panel * Lanes;
-                    var count = Math.Min(Lanes, pixels - panel * Lanes);
-                    tile.TripleW = scratch + (long)panel * ins * Lanes;
-                    tile.W = tile.TripleW + 3 * _paired * Lanes;
-                    tile.Start = starts + panel * Lanes;
-                    if (count == Lanes)
-                    {
-                        tile.Y = y + at;
-                        tile.Add = then.Add == null ? null : then.Add + at;
-                        kernel(tile);
-                        then.Activation?.Apply(tile.Y, 1, 0, end - first, area);
-                        continue;
-                    }
-
-                    // The plane ends within the panel.
-                    var part = tile;
-                    part.Y = results;
-                    part.Add = then.Add == null ? null : added;
-                    part.YPixel = Lanes;
-                    for (var r = 0; r < end - first && then.Add != null; r++) new ReadOnlySpan<float>(then.Add + at + (long)r * area, count).CopyTo(new Span<float>(added + r * Lanes, count));
-                    kernel(part);
-                    then.Activation?.Apply(results, 1, 0, end - first, Lanes);
-                    for (var r = 0; r < end - first; r++) new ReadOnlySpan<float>(results + r * Lanes, count).CopyTo(new Span<float>(y + at + (long)r * area, count));
-                }
+                var at = ((long)n * _shape.Out + o) * area + from + First(p, pixels);
+                tile.TripleW = panel;
+                tile.W = panel + 3 * _paired * Lanes;
+                tile.Start = starts + p;
+                tile.Y = y + at;
+                tile.Add = then.Add == null ? null : then.Add + at;
+                kernel(tile);
+                then.Activation?.Apply(tile.Y, 1, 0, end - first, area);
             }
         }
     }
+
+    private static int Panels(DenseShape shape) => (shape.OutPlane.Area + Lanes - 1) / Lanes;
+
+    // The first pixel of a panel: the last panel of a map that ends within it begins earlier, so some pixels are computed twice.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int First(int pixel, int pixels) => Math.Min(pixel, pixels - Lanes);
 
     private (int First, int End) Outputs(int tile) => (_shape.OutPerGroup * tile / _tiles, _shape.OutPerGroup * (tile + 1) / _tiles);
 
@@ -226,45 +216,41 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int? Lay(float** rows, int pixels, float* to, float* starts)
     {
-        var (ins, panel) = (_shape.InPerGroup, _shape.InPerGroup * Lanes);
-        var last = Vector512.LessThan(Vector512<int>.Indices, Vector512.Create((pixels - 1) % Lanes + 1)).AsSingle(); // of the last panel
-        var whole = Vector512<int>.AllBitsSet.AsSingle();
+        var ins = _shape.InPerGroup;
         var squares = Vector512<float>.Zero;
         var at = to;
-        for (var p = 0; p < pixels; p += Lanes, at += panel)
+        var count = 0;
+        for (; count < pixels; count += Lanes, at += ins * Lanes)
         {
-            var mask = p + Lanes <= pixels ? whole : last;
+            var p = First(count, pixels);
             var start = Vector512<float>.Zero;
             var k = 0;
             for (; k < 3 * _paired; k += 6)
             {
-                var (b0, a0) = (Vector512.Load(rows[k] + p) & mask, Vector512.Load(rows[k + 1] + p) & mask);
-                var (b1, a1) = (Vector512.Load(rows[k + 3] + p) & mask, Vector512.Load(rows[k + 4] + p) & mask);
+                var (b0, a0) = (Vector512.Load(rows[k] + p), Vector512.Load(rows[k + 1] + p));
+                var (b1, a1) = (Vector512.Load(rows[k + 3] + p), Vector512.Load(rows[k + 4] + p));
                 start += a1 * b1 - a0 * b0;
                 squares += a0 * a0 + b0 * b0 + (a1 * a1 + b1 * b1);
                 b0.Store(at + k * Lanes);
                 a0.Store(at + (k + 1) * Lanes);
-                (Vector512.Load(rows[k + 2] + p) & mask).Store(at + (k + 2) * Lanes);
+                Vector512.Load(rows[k + 2] + p).Store(at + (k + 2) * Lanes);
                 b1.Store(at + (k + 3) * Lanes);
                 (-a1).Store(at + (k + 4) * Lanes);
-                (Vector512.Load(rows[k + 5] + p) & mask).Store(at + (k + 5) * Lanes);
+                Vector512.Load(rows[k + 5] + p).Store(at + (k + 5) * Lanes);
             }
 
-            for (; k < ins; k++) (Vector512.Load(rows[k] + p) & mask).Store(at + k * Lanes);
-            start.Store(starts + p);
+            for (; k < ins; k++) Vector512.Load(rows[k] + p).Store(at + k * Lanes);
+            start.Store(starts + count);
         }
 
         if (_paired == 0) return null;
-        var mean = Vector512.Sum(squares) / (2f * _paired * pixels) / (Magnitude * Magnitude);
+        var mean = Vector512.Sum(squares) / (2f * _paired * count) / (Magnitude * Magnitude);
         if (mean is not (> 1e-24f and < 1e24f)) return null;
         var exponent = (int)MathF.Round(0.5f * MathF.Log2(mean));
         if (Math.Abs(exponent) <= Near) return 0;
         var by = Vector512.Create(MathF.ScaleB(1, -exponent));
-        for (var p = 0; p < pixels; p += Lanes)
-        {
-            (Vector512.Load(starts + p) * by * by).Store(starts + p);
-            for (var row = to + p * ins; row < to + (p + Lanes) * ins; row += Lanes) (Vector512.Load(row) * by).Store(row);
-        }
+        for (var p = 0; p < count; p += Lanes) (Vector512.Load(starts + p) * by * by).Store(starts + p);
+        for (var row = to; row < at; row += Lanes) (Vector512.Load(row) * by).Store(row);
 
         return exponent;
     }
