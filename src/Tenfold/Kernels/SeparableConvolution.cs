@@ -33,9 +33,12 @@ internal sealed unsafe class SeparableConvolution
         }
         else
         {
+            // The most rows that fit, since each strip expands the rows that it shares with the next once more; but four strips, and an even number of them, so that two threads share the work.
             _strip = height;
-            while (_strip > 1 && (pointwise.Batch * ((height + _strip - 1) / _strip) < 4
-                || (long)_strip * width * pointwise.InBlocks * Dense.Block + (long)Reads(_strip) * depthwise.InPlane.Width * Dense.MaxBlocks * Dense.Block > ExpandedFloats)) _strip = (_strip + 1) / 2;
+            while (_strip > 1 && (long)_strip * width * pointwise.InBlocks * Dense.Block + (long)Reads(_strip) * depthwise.InPlane.Width * Dense.MaxBlocks * Dense.Block > ExpandedFloats) _strip--;
+            var strips = (height + _strip - 1) / _strip;
+            while (pointwise.Batch * strips < 4 || pointwise.Batch * strips % 2 != 0) strips++;
+            _strip = (height + strips - 1) / strips;
         }
 
         _strips = (height + _strip - 1) / _strip;

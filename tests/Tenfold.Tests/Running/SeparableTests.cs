@@ -12,6 +12,8 @@ public class SeparableTests
         ("expanded, stride 2, as in MobileNet v2", x => x.ConvBn(72, 1).Relu6().Depthwise(3, stride: 2, bias: false).BatchNorm().Relu6().ConvBn(24, 1), [1, 17, 79, 75]),
         ("expanded, with a skip, activations that are no bounds", x => x + x.Conv(200, 1).HardSwish().Depthwise(5).Silu().Conv(24, 1), [2, 24, 40, 33]),
         ("expanded, dilated, bare, flat", x => x.Conv(40, 1, bias: false).Depthwise(3, dilation: 2, bias: false).Conv(70, 1, bias: false), [3, 5, 19, 291]),
+        ("expanded, behind a depthwise one, as in MobileNet v1", x => x.Depthwise(3).Relu6().ConvBn(72, 1).Relu6().Depthwise(3, stride: 2).Relu6().ConvBn(20, 1).Relu6(), [1, 33, 75, 70]),
+        ("expanded, behind two, no stride", x => x.Depthwise(3).Conv(65, 1).Relu().Depthwise(3).Conv(70, 1).Depthwise(3).Relu().Conv(9, 1), [2, 20, 77, 65]),
         ("dilated, bare", x => x.Depthwise(3, dilation: 2, bias: false).Conv(40, 1, bias: false), [1, 33, 47, 50]),
     ];
 

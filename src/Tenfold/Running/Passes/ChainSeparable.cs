@@ -3,34 +3,47 @@ using Tenfold.Kernels;
 namespace Tenfold;
 
 /// <summary>A depthwise convolution and the pointwise one behind it, each with its epilogue, become one operation where the map between them is large; so does the pointwise one before them, if its map is larger still.</summary>
+/// <remarks>A pointwise convolution between two depthwise ones is done with the later where it widens the map or leaves it as wide: of the two maps that then never leave the cache its own is the larger.</remarks>
 internal static class ChainSeparable
 {
     public static Graph In(Graph graph)
     {
+        var users = graph.Users();
         var once = graph.UsedOnce();
         return graph.Pass((node, inputs) =>
         {
-            if (inputs.Length < 2 || !once.Contains(node.Inputs[0]) || Convolution(node.Op) is not { Groups: 1 } second || Convolution(inputs[0].Op) is not { Groups: > 1 } first) return null;
-            var depthwise = inputs[0];
-            if (Adds(depthwise) || node.Op is Fused { Then: [Multiply, ..] } || BetweenPlanes(node)) return null;
-            if (!SeparableConvolution.Takes(Shape(first, depthwise), DenseShapes.Of(second, depthwise.Shape, inputs[1].Shape, node.Shape))) return null;
+            if (!Ends(node)) return null;
+            var (depthwise, expansion, name) = (inputs[0], inputs[0].Inputs[0], $"{graph.NameOf(node.Inputs[0])} + {graph.NameOf(node)}");
             var chained = new Chained(depthwise.Op, depthwise.Inputs.Count, node.Op);
-            var name = $"{graph.NameOf(node.Inputs[0])} + {graph.NameOf(node)}";
-            var expansion = depthwise.Inputs[0];
-            if (!once.Contains(node.Inputs[0].Inputs[0]) || Adds(expansion) || Convolution(expansion.Op) is not { } pointwise || !SeparableConvolution.Expands(Shape(pointwise, expansion)))
-                return chained.Apply([.. depthwise.Inputs, .. inputs.Skip(1)], name);
-            return new Chained(expansion.Op, expansion.Inputs.Count, chained)
-                .Apply([.. expansion.Inputs, .. depthwise.Inputs.Skip(1), .. inputs.Skip(1)], $"{graph.NameOf(node.Inputs[0].Inputs[0])} + {name}");
+            if (Expands(node.Inputs[0]) && expansion.Op is not Chained)
+                return new Chained(expansion.Op, expansion.Inputs.Count, chained)
+                    .Apply([.. expansion.Inputs, .. depthwise.Inputs.Skip(1), .. inputs.Skip(1)], $"{graph.NameOf(node.Inputs[0].Inputs[0])} + {name}");
+            return Begins(node) ? null : chained.Apply([.. depthwise.Inputs, .. inputs.Skip(1)], name);
         });
+
+        // Whether the node is a pointwise convolution that alone reads a depthwise one.
+        bool Ends(Node node)
+        {
+            if (node.Inputs.Count < 2 || !once.Contains(node.Inputs[0]) || Convolution(node.Op) is not { Groups: 1 } second || node.Inputs[0] is var depthwise && Convolution(depthwise.Op) is not { Groups: > 1 }) return false;
+            if (Adds(depthwise) || node.Op is Fused { Then: [Multiply, ..] } || BetweenPlanes(node)) return false;
+            return SeparableConvolution.Takes(Shape(depthwise), Shape(node));
+        }
+
+        // Whether what a depthwise convolution reads is the large map of a pointwise one.
+        bool Expands(Node depthwise) => depthwise.Inputs[0] is var expansion && once.Contains(expansion) && !Adds(expansion) && Convolution(expansion.Op) is not null && SeparableConvolution.Expands(Shape(expansion));
+
+        // Whether it is the node's, which is no smaller than what the node reads.
+        bool Begins(Node node) => once.Contains(node) && users[node][0] is var depthwise && once.Contains(depthwise) && depthwise.Inputs[0] == node && Ends(users[depthwise][0]) && users[depthwise][0].Inputs[0] == depthwise
+            && Expands(depthwise) && node.Channels >= node.Inputs[0].Channels;
 
         // All there is between an input and an output, which lie in planes: both are computed so, and no map changes its layout.
         bool BetweenPlanes(Node node) => node.Inputs[0].Inputs[0].Op is Input && graph.Outputs.Contains(node) && Planes(node.Inputs[0]) == ConvolutionChoice.PlaneWay.Rows && Planes(node) == ConvolutionChoice.PlaneWay.Panels;
 
-        static ConvolutionChoice.PlaneWay Planes(Node node) => ConvolutionChoice.OfPlanes(Shape(Convolution(node.Op)!, node), exact: false);
+        static ConvolutionChoice.PlaneWay Planes(Node node) => ConvolutionChoice.OfPlanes(Shape(node), exact: false);
 
         static bool Adds(Node node) => node.Op is Fused fused && fused.Arity < node.Inputs.Count;
 
-        static DenseShape Shape(Convolution convolution, Node node) => DenseShapes.Of(convolution, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape);
+        static DenseShape Shape(Node node) => DenseShapes.Of(Convolution(node.Op)!, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape);
 
         static Convolution? Convolution(Op op) => op as Convolution ?? (op as Fused)?.First as Convolution;
     }
