@@ -1,7 +1,11 @@
 using System.CommandLine;
+using System.Globalization;
 using Tenfold.Benchmarks;
 using Tenfold.Benchmarks.Peers;
 using static Tenfold.Benchmarks.Given;
+
+// What peers cold starts and measures: one prediction, for which no list of commands is made.
+if (args is ["once", var engine, var file, var threads, var input]) return ColdStart.Once(engine, file, int.Parse(threads, CultureInfo.InvariantCulture), input);
 
 var networks = "Networks, with commas between";
 return new RootCommand("Measures Tenfold, alone and beside its peers. Build with -c Release.")
@@ -70,6 +74,4 @@ return new RootCommand("Measures Tenfold, alone and beside its peers. Build with
         Whole("--steps", "Steps of each training", 100),
         Whole("--batch", "Samples of a step", 32),
         Whole("--threads", "Threads", Environment.ProcessorCount)),
-    Command("once", "What peers cold starts: one prediction", ColdStart.Once,
-        new Argument<string>("engine"), new Argument<string>("file"), new Argument<int>("threads"), new Argument<string>("input")),
 }.Parse(args).Invoke();

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Onnx;
 
 namespace Tenfold;
@@ -158,23 +157,22 @@ internal sealed partial class OnnxImport
     }
 
     private static string[] Texts(Dictionary<string, string> metadata, string key) =>
-        Parse(metadata, key, json => json.EnumerateArray().Select(text => text.GetString() ?? "").ToArray()) ?? [];
+        Parse(metadata, key, json => json.Items.Select(text => text.Text).ToArray()) ?? [];
 
     private static float[]? Numbers(Dictionary<string, string> metadata, string key) =>
-        Parse(metadata, key, json => json.EnumerateArray().Select(number => number.GetSingle()).ToArray());
+        Parse(metadata, key, json => json.Items.Select(number => number.Float).ToArray());
 
     private static Dictionary<string, string> Pairs(Dictionary<string, string> metadata, string key) =>
-        Parse(metadata, key, json => json.EnumerateObject().ToDictionary(pair => pair.Name, pair => pair.Value.GetString() ?? "")) ?? [];
+        Parse(metadata, key, json => json.Members.ToDictionary(pair => pair.Key, pair => pair.Value.Text)) ?? [];
 
-    private static T? Parse<T>(Dictionary<string, string> metadata, string key, Func<JsonElement, T> read) where T : class
+    private static T? Parse<T>(Dictionary<string, string> metadata, string key, Func<Json, T> read) where T : class
     {
         if (!metadata.TryGetValue(key, out var text)) return null;
         try
         {
-            using var json = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 4 });
-            return read(json.RootElement);
+            return read(Json.Parse(text));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
+        catch (FormatException e)
         {
             throw new FormatException($"its metadata {key} is damaged: {e.Message}", e);
         }

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 
@@ -39,10 +38,9 @@ internal static class ColdStart
     }
 
     /// <summary>What the child process does: <c>once ENGINE FILE THREADS INPUT</c>.</summary>
-    public static int Once(ParseResult given)
+    public static int Once(string engine, string path, int threads, string input)
     {
-        var (engine, path, threads) = (given.GetRequiredValue<string>("engine"), given.GetRequiredValue<string>("file"), given.GetValue<int>("threads"));
-        var x = Case.Noise(Shape.Of([.. given.GetRequiredValue<string>("input").Split('x').Select(size => int.Parse(size, CultureInfo.InvariantCulture))]));
+        var x = Case.Noise(Shape.Of([.. input.Split('x').Select(size => int.Parse(size, CultureInfo.InvariantCulture))]));
         float[] output;
         if (engine == "tenfold")
         {

@@ -73,23 +73,23 @@ internal abstract class Attributes
         }
     }
 
-    public sealed class Reader(JsonElement json) : Attributes
+    public sealed class Reader(Json json) : Attributes
     {
-        public override double Number(string name, double value) => !json.TryGetProperty(name, out var found) ? value
-            : found.TryGetDouble(out var number) && double.IsFinite(number) ? number
+        public override double Number(string name, double value) => json.Find(name) is not { } found ? value
+            : double.IsFinite(found.Double) ? found.Double
             : throw Wrong(name, "a finite number");
 
         public override int[] Whole(string name, int[] values)
         {
-            if (!json.TryGetProperty(name, out var found)) return values;
-            if (found.GetArrayLength() > Tenfold.Shape.MaxRank) throw Wrong(name, $"at most {Tenfold.Shape.MaxRank} numbers");
-            var (numbers, i) = (new int[found.GetArrayLength()], 0);
-            foreach (var number in found.EnumerateArray()) numbers[i++] = number.GetInt32();
+            if (json.Find(name)?.Items is not { } found) return values;
+            if (found.Count > Tenfold.Shape.MaxRank) throw Wrong(name, $"at most {Tenfold.Shape.MaxRank} numbers");
+            var numbers = new int[found.Count];
+            for (var i = 0; i < numbers.Length; i++) numbers[i] = found[i].Int;
             return numbers;
         }
 
-        public override bool Flag(string name, bool value) => json.TryGetProperty(name, out var found) ? found.GetBoolean() : value;
+        public override bool Flag(string name, bool value) => json.Find(name)?.Flag ?? value;
 
-        public override string Text(string name, string value) => json.TryGetProperty(name, out var found) ? found.GetString() ?? throw Wrong(name, "text") : value;
+        public override string Text(string name, string value) => json.Find(name)?.Text ?? value;
     }
 }

@@ -41,9 +41,8 @@ public static class ModelFile
         if (!metadata.TryGetValue(Key, out var text)) throw new MalformedFileException($"{path}: holds weights but no network: give them to a network by name");
         try
         {
-            using var json = JsonDocument.Parse(text, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 8 });
-            var root = json.RootElement;
-            var version = root.GetProperty("version").GetInt32();
+            var root = Json.Parse(text);
+            var version = root["version"].Int;
             if (version is < 1 or > Version) throw new FormatException($"is a model of version {version}; this library reads versions 1 to {Version}{(version > Version ? ": update it" : "")}");
             var graph = ReadGraph(root);
             return new Model(graph, weights)
@@ -53,7 +52,7 @@ public static class ModelFile
                 Provenance = Provenance(root),
             };
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException or ShapeException)
+        catch (Exception e) when (e is InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException or ShapeException)
         {
             throw new MalformedFileException($"{path}: {e.Message}", e);
         }
@@ -112,20 +111,20 @@ public static class ModelFile
         return Encoding.UTF8.GetString(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
     }
 
-    // No LINQ over JSON's elements and numbers, as in Safetensors.
-    private static Graph ReadGraph(JsonElement root)
+    // No LINQ over numbers, as in Safetensors.
+    private static Graph ReadGraph(Json root)
     {
-        var list = root.GetProperty("nodes");
-        if (list.GetArrayLength() > MaxNodes) throw new FormatException($"has {list.GetArrayLength()} nodes, above {MaxNodes}");
-        var nodes = new List<Node>(list.GetArrayLength());
-        foreach (var item in list.EnumerateArray())
+        var list = root["nodes"].Items;
+        if (list.Count > MaxNodes) throw new FormatException($"has {list.Count} nodes, above {MaxNodes}");
+        var nodes = new List<Node>(list.Count);
+        foreach (var item in list)
         {
-            var name = item.TryGetProperty("name", out var given) ? given.GetString() : null;
+            var name = item.Find("name")?.Text;
             if (name?.Length is 0 or > MaxName) throw new FormatException($"node {nodes.Count} has a name of {name.Length} characters, not 1 to {MaxName}");
             try
             {
                 var op = Stored.Ops.Pass(null, new Attributes.Reader(item));
-                nodes.Add(op.Apply(item.TryGetProperty("inputs", out var inputs) ? Earlier(inputs, nodes) : [], name));
+                nodes.Add(op.Apply(item.Find("inputs") is { } inputs ? Earlier(inputs, nodes) : [], name));
             }
             catch (Exception e) when (e is ShapeException or FormatException or InvalidOperationException or ArgumentException or ArithmeticException or IndexOutOfRangeException)
             {
@@ -133,49 +132,48 @@ public static class ModelFile
             }
         }
 
-        return new Graph(root.GetProperty("name").GetString() ?? "", Earlier(root.GetProperty("outputs"), nodes));
+        return new Graph(root["name"].Text, Earlier(root["outputs"], nodes));
     }
 
     // Nodes that already stand: a node cannot name itself or a later one, so there are no cycles.
-    private static Node[] Earlier(JsonElement indices, List<Node> nodes)
+    private static Node[] Earlier(Json indices, List<Node> nodes)
     {
-        var (earlier, count) = (new Node[indices.GetArrayLength()], 0);
-        foreach (var index in indices.EnumerateArray())
-            earlier[count++] = index.TryGetInt32(out var i) && (uint)i < (uint)nodes.Count ? nodes[i] : throw new FormatException($"{index.GetRawText()} is not one of the {nodes.Count} nodes before");
+        var (earlier, count) = (new Node[indices.Items.Count], 0);
+        foreach (var index in indices.Items) earlier[count++] = index.Int is var i && (uint)i < (uint)nodes.Count ? nodes[i] : throw new FormatException($"{i} is not one of the {nodes.Count} nodes before");
         return earlier;
     }
 
-    private static string[] Classes(JsonElement root, Graph graph)
+    private static string[] Classes(Json root, Graph graph)
     {
-        var list = root.GetProperty("classes");
-        var (classes, count) = (new string[list.GetArrayLength()], 0);
-        foreach (var text in list.EnumerateArray()) classes[count++] = text.GetString() ?? "";
+        var list = root["classes"].Items;
+        var (classes, count) = (new string[list.Count], 0);
+        foreach (var name in list) classes[count++] = name.Text;
         var outputs = graph.Outputs[0].Shape;
         return classes.Length == 0 || (outputs.Rank > 1 && outputs.Channels == classes.Length) ? classes : throw new FormatException($"names {classes.Length} classes for an output {outputs}");
     }
 
-    private static Dictionary<string, string> Provenance(JsonElement root)
+    private static Dictionary<string, string> Provenance(Json root)
     {
         var provenance = new Dictionary<string, string>();
-        foreach (var pair in root.GetProperty("provenance").EnumerateObject()) provenance.Add(pair.Name, pair.Value.GetString() ?? "");
+        foreach (var (key, text) in root["provenance"].Members) provenance.Add(key, text.Text);
         return provenance;
     }
 
-    private static float Share(JsonElement root) => !root.TryGetProperty("share", out var json) ? 1
-        : json.GetSingle() is > 0 and <= 1 and var share ? share
-        : throw new FormatException($"the share {json.GetRawText()} is not above 0 and at most 1");
+    private static float Share(Json root) => root.Find("share") is not { } json ? 1
+        : json.Float is > 0 and <= 1 and var share ? share
+        : throw new FormatException($"the share {json.Float} is not above 0 and at most 1");
 
-    private static ChannelOrder Order(JsonElement root) => !root.TryGetProperty("order", out var json) ? ChannelOrder.Rgb
-        : json.GetString() is "bgr" ? ChannelOrder.Bgr
-        : throw new FormatException($"the order of channels {json.GetRawText()} is not bgr");
+    private static ChannelOrder Order(Json root) => root.Find("order") is not { } json ? ChannelOrder.Rgb
+        : json.Text is "bgr" ? ChannelOrder.Bgr
+        : throw new FormatException($"the order of channels {json.Text} is not bgr");
 
-    private static float[] PerChannel(JsonElement root, string name, Graph graph)
+    private static float[] PerChannel(Json root, string name, Graph graph)
     {
-        var list = root.GetProperty(name);
-        var (numbers, count, faulty) = (new float[list.GetArrayLength()], 0, false);
-        foreach (var number in list.EnumerateArray())
+        var list = root[name].Items;
+        var (numbers, count, faulty) = (new float[list.Count], 0, false);
+        foreach (var number in list)
         {
-            numbers[count] = number.GetSingle();
+            numbers[count] = number.Float;
             faulty |= !float.IsFinite(numbers[count]) || (name == "deviation" && numbers[count] == 0);
             count++;
         }

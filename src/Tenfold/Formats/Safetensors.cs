@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -132,14 +132,13 @@ public static class Safetensors
         var metadata = new Dictionary<string, string>();
         try
         {
-            using var json = JsonDocument.Parse(header, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 8 });
-            foreach (var property in json.RootElement.EnumerateObject())
+            foreach (var (name, value) in Json.Parse(Encoding.UTF8.GetString(header)).Members)
             {
-                if (property.Name != MetadataKey) entries.Add(ReadEntry(property));
-                else foreach (var pair in property.Value.EnumerateObject()) metadata.Add(pair.Name, pair.Value.GetString() ?? throw new FormatException($"{pair.Name} is null"));
+                if (name != MetadataKey) entries.Add(ReadEntry(name, value));
+                else foreach (var (key, text) in value.Members) metadata.Add(key, text.Text);
             }
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (FormatException e)
         {
             throw Fault(SafetensorsFault.InvalidHeaderDeserialization, $"the header is not what it should be: {e.Message}", e);
         }
@@ -172,19 +171,18 @@ public static class Safetensors
         SafetensorsException Fault(SafetensorsFault fault, string rule, Exception? inner = null) => new(fault, $"{path}: {rule}", inner);
     }
 
-    private static Entry ReadEntry(JsonProperty property)
+    private static Entry ReadEntry(string name, Json value)
     {
-        var value = property.Value;
-        var type = value.GetProperty("dtype").GetString();
-        var (sizes, offsets) = (Wholes(value.GetProperty("shape")), Wholes(value.GetProperty("data_offsets")));
-        if (offsets.Length != 2) throw new FormatException($"{property.Name} has {offsets.Length} offsets, not 2");
-        return new Entry(property.Name, NumberType.Named(type) ?? throw new FormatException($"{property.Name} is of the unknown type {type}"), sizes, offsets[0], offsets[1]);
+        var type = value["dtype"].Text;
+        var (sizes, offsets) = (Wholes(value["shape"]), Wholes(value["data_offsets"]));
+        if (offsets.Length != 2) throw new FormatException($"{name} has {offsets.Length} offsets, not 2");
+        return new Entry(name, NumberType.Named(type) ?? throw new FormatException($"{name} is of the unknown type {type}"), sizes, offsets[0], offsets[1]);
 
-        // No LINQ where a process starts: each of its methods is compiled anew for each type of number, which takes longer than all else here.
-        static long[] Wholes(JsonElement list)
+        // No LINQ where a process starts, nor .NET's methods of arrays of numbers: each is compiled anew for each type of number, which takes longer than all else here.
+        static long[] Wholes(Json list)
         {
-            var (numbers, i) = (new long[list.GetArrayLength()], 0);
-            foreach (var number in list.EnumerateArray()) numbers[i++] = number.TryGetInt64(out var whole) && whole >= 0 ? whole : throw new FormatException($"{number.GetRawText()} is not a size");
+            var numbers = new long[list.Items.Count];
+            for (var i = 0; i < numbers.Length; i++) numbers[i] = list.Items[i].Long is >= 0 and var whole ? whole : throw new FormatException($"{list.Items[i].Long} is not a size");
             return numbers;
         }
     }
@@ -196,7 +194,9 @@ public static class Safetensors
         var count = 1L;
         foreach (var size in entry.Sizes) count *= size; // its bits are known to fit 64
         if (count > Array.MaxLength) throw Unsupported($"is {string.Join('x', entry.Sizes)}, more numbers than one array holds");
-        return Shape.Of(Array.ConvertAll(entry.Sizes, size => (int)size));
+        var sizes = new int[entry.Sizes.Length];
+        for (var i = 0; i < sizes.Length; i++) sizes[i] = (int)entry.Sizes[i];
+        return Shape.Of(sizes);
 
         SafetensorsException Unsupported(string why) => new(SafetensorsFault.UnsupportedTensor, $"{path}: {entry.Name} {why}");
     }
@@ -204,7 +204,15 @@ public static class Safetensors
     private sealed record Entry(string Name, NumberType Type, long[] Sizes, long Begin, long End)
     {
         /// <summary>Whether it holds no number.</summary>
-        public bool Empty { get; } = Array.IndexOf(Sizes, 0L) >= 0;
+        public bool Empty
+        {
+            get
+            {
+                foreach (var size in Sizes)
+                    if (size == 0) return true;
+                return false;
+            }
+        }
     }
 
     /// <param name="Bits">The width of one number.</param>

@@ -183,6 +183,19 @@ internal sealed unsafe class DenseSum
         }
     }
 
+    /// <summary>Prepares a sum of a few channels as every run prepares its own, so that what is called for it is compiled.</summary>
+    public static void Warm()
+    {
+        if (!Simd.Pairs) return;
+        var sum = new DenseSum([new DenseBlock { Channels = 6 }], sections: 1, pairs: true);
+        var tile = new DenseTile();
+        float* memory = stackalloc float[9 * Width];
+        new Span<float>(memory, 9 * Width).Clear();
+        sum.Finish(memory);
+        sum.Products(memory, 1, 0, 1, memory);
+        sum.Set(ref tile, sum.Scaled(memory, sum.Exponent(sum.Places, memory, 1, 1, 0, 1), memory), 0, 1, memory);
+    }
+
     /// <summary>Whether pairs pay for their products: with so many channels in a section of the sum, and so many output channels.</summary>
     public static bool Pays(int channels, int outputs) => Simd.Pairs && channels >= 16 && outputs >= 16;
 

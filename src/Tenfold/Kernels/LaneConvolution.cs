@@ -229,6 +229,29 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
 
     public override int PackItems => _shape.OutBlocks;
 
+    public override void Warm()
+    {
+        float* nothing = stackalloc float[9 * Dense.Block];
+        new Span<float>(nothing, 9 * Dense.Block).Clear();
+        var tile = new LaneTile { W = nothing, Bias = nothing, Y = nothing };
+        foreach (var phase in _phases)
+        {
+            if (WholeRows(phase) is var whole && whole != null)
+            {
+                for (var rows = 0; rows < phase.Rows.Taps; rows++) whole[rows](tile);
+                continue;
+            }
+
+            var (tiles, apart) = Tiles(phase.Columns);
+            for (var side = 0; tiles != null && side < Math.Min(apart, phase.Columns.Geometry.Count); side++)
+            {
+                var outputs = (phase.Columns.Geometry.Count - side + apart - 1) / apart;
+                var segments = Segments(outputs);
+                for (var width = outputs / segments; width <= (outputs + segments - 1) / segments; width++) tiles[width - 1](tile);
+            }
+        }
+    }
+
     public override void Pack(int block, float* kernel, float* scale, float* packed)
     {
         foreach (var phase in _phases)
@@ -320,10 +343,8 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
 
         var weights = packed + phase.Weights + block * phase.WeightsOfBlock(_map.Planes);
         var outWidth = (long)_shape.OutPlane.Width * Dense.Block;
-        var most = Simd.Width == 512 ? 14 : 8;
-        var tiles = columns.Regular ? Tiles(columns.Taps, columns.Geometry.InStride) : columns.Apart ? Simd.Width == 512 ? Lane512.Tiles3Apart : LaneAny.Tiles3Apart : null;
+        var (tiles, apart) = Tiles(columns);
         var (count, pixel) = (columns.Geometry.Count, tile.YPixel);
-        var apart = columns.Regular || tiles == null ? 1 : columns.Step;
         tile.YPixel *= apart;
         var lines = Math.Max(1, LinesFloats / (rows.Geometry.InStride * width + (int)outWidth));
         var wholeRows = then.Add == null ? WholeRows(phase) : null;
@@ -357,7 +378,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             for (var side = 0; side < Math.Min(apart, count); side++)
             {
                 var outputs = (count - side + apart - 1) / apart;
-                var segments = (outputs + most - 1) / most;
+                var segments = Segments(outputs);
                 for (var segment = 0; segment < segments; segment++)
                 {
                     var start = outputs * segment / segments;
@@ -390,6 +411,19 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         var last = columns.Place(columns.Geometry.Count - 1) + 3 - _shape.InPlane.Width;
         return columns.Place(0) is not (0 or -1) || last > 1 ? null : columns.Geometry.InStride == 1 ? LaneAny.Rows3By1 : LaneAny.Rows3By2;
     }
+
+    // Into how many tiles a row of outputs falls.
+    private static int Segments(int outputs)
+    {
+        var most = Simd.Width == 512 ? 14 : 8;
+        return (outputs + most - 1) / most;
+    }
+
+    // By the number of outputs, less 1, and how far apart these are; null where no tile has such taps.
+    private static (delegate*<in LaneTile, void>[]? Tiles, int Apart) Tiles(LaneAxis columns) =>
+        columns.Regular ? (Tiles(columns.Taps, columns.Geometry.InStride), 1)
+        : columns.Apart ? (Simd.Width == 512 ? Lane512.Tiles3Apart : LaneAny.Tiles3Apart, columns.Step)
+        : (null, 1);
 
     private static delegate*<in LaneTile, void>[] Tiles(int taps, int stride) => Simd.Width == 512
         ? (taps, stride) switch

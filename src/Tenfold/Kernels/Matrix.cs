@@ -27,6 +27,13 @@ internal static unsafe class Matrix
         }
     }
 
+    /// <summary>Calls what <see cref="Dots"/> calls for one sample, on nothing, so that it is compiled.</summary>
+    public static void Warm()
+    {
+        float y;
+        Dots(&y, &y, null, &y, samples: 1, features: 0, from: 0, to: 1, yRow: 1);
+    }
+
     /// <summary>c[i, j] = sum over k of a[i, k] b[k, j] for i in [from, to).</summary>
     /// <param name="aRow">Floats from one i to the next in a.</param>
     /// <param name="aStep">Floats from one k to the next in a.</param>

@@ -92,6 +92,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
 
     public override void Warm()
     {
+        fixed (float* nothing = new float[_line]) Lay(nothing, 0, 0, nothing);
         foreach (var (block, blocks) in _tiles) Dense.Warm(_shape.OutPlane.Width, blocks, _sum.Pairs, Half(block));
     }
 

@@ -40,6 +40,12 @@ internal sealed unsafe class PointwiseStrip
 
     public long Scratch { get; }
 
+    /// <summary>Calls the micro-kernels for so many pixels on nothing.</summary>
+    public void Warm(int pixels)
+    {
+        foreach (var (_, blocks) in Tiles) Dense.Warm(pixels, blocks, Whole.Pairs);
+    }
+
     /// <summary>Computes what all tiles share.</summary>
     /// <returns>For <see cref="Run"/>, with the same scratch memory.</returns>
     public int? Begin(float* x, int pixels, float* scratch)

@@ -77,6 +77,20 @@ internal sealed unsafe class SeparableConvolution
         expansion is { Pointwise: true, Groups: 1, Transposed: false }
         && (long)expansion.OutBlocks * expansion.OutPlane.Area * Dense.Block > LeastExpanded;
 
+    /// <summary>Calls the micro-kernels that <see cref="Run"/> will call, on nothing.</summary>
+    public void Warm()
+    {
+        First.Warm();
+        var (height, width) = _pointwise.InPlane;
+        for (var from = 0; from < height; from += _strip)
+        {
+            var to = Math.Min(height, from + _strip);
+            var (top, bottom) = First.Reads(from, to);
+            _expansion?.Warm((bottom - top) * _depthwise.InPlane.Width);
+            _second.Warm((to - from) * width);
+        }
+    }
+
     /// <param name="expansion">Of nothing where there is none.</param>
     public void Run(int item, float* x, in DenseLayer expansion, in DenseLayer depthwise, in DenseLayer pointwise, float* y, float* scratch)
     {

@@ -15,7 +15,7 @@ internal sealed unsafe class WeightRows
 {
     private const int Window = 16; // weights that lie side by side
 
-    private readonly int[] _from; // of each window the first weight
+    private readonly int[] _from; // of each window the first weight; there are as many as rows have
     private readonly int[] _rows; // [window][16]: where each of its weights goes, -1 for nowhere
 
     /// <param name="weights">Where, from an output channel's first weight on, those lie that are wanted, in the order of the rows.</param>
@@ -27,9 +27,9 @@ internal sealed unsafe class WeightRows
         var (from, windows) = (new int[places.Length], 0);
         for (var k = 0; k < places.Length; k++)
             if (k == 0 || places[k] - from[windows - 1] >= Window) from[windows++] = places[k];
-        _from = from[..windows];
+        _from = from;
         _rows = GC.AllocateUninitializedArray<int>(windows * Window, pinned: true);
-        _rows.AsSpan().Fill(-1);
+        for (var k = 0; k < _rows.Length; k++) _rows[k] = -1;
         for (var (k, window) = (0, 0); k < places.Length; k++)
         {
             while (places[k] - from[window] >= Window) window++;
@@ -47,8 +47,9 @@ internal sealed unsafe class WeightRows
     public void Pack(float* kernel, long count, long* begin, float* factor, int width, float* to)
     {
         var rows = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rows)); // pinned
-        foreach (var from in _from)
+        for (var window = 0; window < _rows.Length / Window; window++)
         {
+            var from = _from[window];
             for (var v = 0; v < width; v += 4)
             {
                 float* a = kernel + begin[v] + from, b = kernel + begin[v + 1] + from, c = kernel + begin[v + 2] + from, d = kernel + begin[v + 3] + from;

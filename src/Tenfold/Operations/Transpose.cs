@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Tenfold;
 
 /// <summary>The dimensions in another order: dimension i of y is dimension Order[i] of x.</summary>
@@ -39,12 +41,14 @@ public readonly record struct Permutation
     public Permutation(params ReadOnlySpan<int> axes)
     {
         if (axes.Length > Shape.MaxRank) throw new ShapeException($"permutation: {axes.Length} dimensions; at most {Shape.MaxRank}");
+        var named = 0u; // a bit for each: every process that reads a model makes a permutation, and a search through numbers is compiled anew in each
         for (var i = 0; i < axes.Length; i++)
         {
-            if (!axes.Contains(i)) throw new ShapeException($"permutation: ({string.Join(", ", axes.ToArray())}) does not name dimension {i}");
+            if ((uint)axes[i] < (uint)axes.Length) named |= 1u << axes[i];
             _axes |= (uint)axes[i] << (4 * i);
         }
 
+        if (named != (1u << axes.Length) - 1) throw new ShapeException($"permutation: ({string.Join(", ", axes.ToArray())}) does not name dimension {BitOperations.TrailingZeroCount(~named)}");
         Rank = axes.Length;
     }
 

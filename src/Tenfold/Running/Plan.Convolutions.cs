@@ -85,6 +85,7 @@ internal sealed unsafe partial class Plan
 
         var (name, expands) = (Graph.NameOf(node), convolutions.Count == 3);
         var separable = new SeparableConvolution(expands ? convolutions[0].Shape : null, convolutions[^2].Shape, convolutions[^1].Shape, pairs: !_options.Exact);
+        Warming.Add(separable.Warm);
         var x = Get(node.Inputs[0], Layout.Blocked);
         var y = NewOverAdded(node, convolutions[^1].Then);
         List<Slot> reads = [x];

@@ -30,6 +30,7 @@ internal sealed unsafe partial class Plan
 
     private void Product(Node node)
     {
+        Warming.Add(Matrix.Warm);
         var (x, w) = (Get(node.Inputs[0], Layout.Plain), Get(node.Inputs[1], Layout.Plain));
         var bias = node.Inputs.Count > 2 ? Get(node.Inputs[2], Layout.Plain) : null;
         var y = New(node, Layout.Plain);

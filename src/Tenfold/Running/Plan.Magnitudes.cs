@@ -157,13 +157,13 @@ internal sealed unsafe partial class Plan
     // The mean square of a constant's numbers, from some of them.
     private double MeanSquare(Node node, ReadOnlySpan<float> numbers)
     {
-        var factors = node.Op is ScaledKernel ? Get(node.Inputs[1], Layout.Plain) : null;
-        var (count, outputs) = (numbers.Length, factors?.Shape[0] ?? 1);
+        var factors = node.Op is ScaledKernel ? Get(node.Inputs[1], Layout.Plain).Span : default;
+        var (count, outputs) = (numbers.Length, Math.Max(1, factors.Length));
         var (sum, samples) = (0.0, Math.Min(Samples, count));
         for (var i = 0; i < samples; i++)
         {
             var at = (int)((long)i * count / samples);
-            var factor = factors is null ? 1 : factors.Span[(int)((long)at * outputs / count)];
+            var factor = factors.IsEmpty ? 1 : factors[(int)((long)at * outputs / count)];
             sum += (double)numbers[at] * numbers[at] * factor * factor;
         }
 

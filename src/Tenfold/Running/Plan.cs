@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Tenfold.Kernels;
 
 namespace Tenfold;
 
@@ -29,6 +30,7 @@ internal sealed partial class Plan
     /// False for training: <see cref="Parameter"/> may be written between runs.</param>
     public Plan(Graph graph, Weights weights, Team team, bool frozen, RunOptions? options = null, Constants? shared = null)
     {
+        Warming.Add(DenseSum.Warm);
         Graph = graph = Passes.All(graph, frozen, options?.Without ?? CompilerPasses.None);
         (_weights, _team, _options, _shared) = (weights, team, options ?? new RunOptions(), shared ?? new Constants());
         _users = graph.Users();

@@ -54,22 +54,21 @@ internal sealed class TrainingState
     {
         try
         {
-            using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 4 });
-            var root = document.RootElement;
-            List<EpochReport> history = [.. root.GetProperty("history").EnumerateArray().Select(Read)];
+            var root = Json.Parse(text);
+            List<EpochReport> history = [.. root["history"].Items.Select(Read)];
             return new TrainingState
             {
-                SecondsBefore = root.GetProperty("seconds").GetDouble(),
-                Loss = root.GetProperty("loss").GetDouble(),
-                Correct = root.GetProperty("correct").GetInt32(),
-                Seen = root.GetProperty("seen").GetInt32(),
-                Seconds = root.GetProperty("stepSeconds").GetDouble(),
-                Worse = root.GetProperty("worse").GetInt32(),
+                SecondsBefore = root["seconds"].Double,
+                Loss = root["loss"].Double,
+                Correct = root["correct"].Int,
+                Seen = root["seen"].Int,
+                Seconds = root["stepSeconds"].Double,
+                Worse = root["worse"].Int,
                 History = history,
-                Best = root.GetProperty("best").GetInt32() is >= 0 and var best ? history[best] : null,
+                Best = root["best"].Int is >= 0 and var best ? history[best] : null,
             };
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentOutOfRangeException)
+        catch (Exception exception) when (exception is FormatException or ArgumentOutOfRangeException)
         {
             throw new MalformedFileException($"the state of the training is not what it should be: {exception.Message}", exception);
         }
@@ -98,20 +97,15 @@ internal sealed class TrainingState
         else json.WriteString(name, value.Value.ToString(CultureInfo.InvariantCulture));
     }
 
-    private static EpochReport Read(JsonElement epoch)
+    private static EpochReport Read(Json epoch)
     {
-        return new EpochReport(epoch.GetProperty("epoch").GetInt32(), epoch.GetProperty("step").GetInt64(), Of("loss") ?? 0, Of("accuracy") ?? 0,
+        return new EpochReport(epoch["epoch"].Int, epoch["step"].Long, Of("loss") ?? 0, Of("accuracy") ?? 0,
             Of("validationLoss"), Of("validationAccuracy"), Of("rate") ?? 0, Of("seconds") ?? 0, Of("samplesPerSecond") ?? 0);
 
         double? Of(string name)
         {
-            var value = epoch.GetProperty(name);
-            return value.ValueKind switch
-            {
-                JsonValueKind.Null => null,
-                JsonValueKind.String => double.Parse(value.GetString()!, CultureInfo.InvariantCulture),
-                _ => value.GetDouble(),
-            };
+            var value = epoch[name];
+            return value.IsNull ? null : value.IsText ? double.Parse(value.Text, CultureInfo.InvariantCulture) : value.Double;
         }
     }
 }

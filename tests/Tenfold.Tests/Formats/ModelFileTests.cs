@@ -90,7 +90,7 @@ public sealed class ModelFileTests : IDisposable
     [InlineData("\"op\":\"relu\"", "\"op\":\"System.Diagnostics.Process\"", "unknown")]
     [InlineData("\"inputs\":[0,1]", "\"inputs\":[0,2]", "not one of the 2 nodes before")]
     [InlineData("\"inputs\":[0,1]", "\"inputs\":[0,-1]", "not one of")]
-    [InlineData("\"inputs\":[0,1]", "\"inputs\":[0,0.5]", "not one of")]
+    [InlineData("\"inputs\":[0,1]", "\"inputs\":[0,0.5]", "not a whole number")]
     [InlineData("\"inputs\":[0,1]", "\"inputs\":[0]", "conv")]
     [InlineData("\"inputs\":[0,1]", "\"inputs\":{}", "stem.conv1")]
     [InlineData("\"groups\":[1]", "\"groups\":[0]", "groups")]
