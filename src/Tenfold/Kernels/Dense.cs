@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -140,33 +141,25 @@ internal static unsafe class Dense
     /// <summary>The most input channels of an outer product.</summary>
     public static readonly int MaxChannels = Simd.Width == 512 ? 16 : 6;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Tile(ref DenseTile tile, int pixels, int blocks)
     {
-        if (tile.Factor != null)
-        {
-            (tile.Products != null ? Paired512.Tiles : Paired512.Aparts)[pixels - 1](tile);
-            return;
-        }
+        if (Simd.Pairs && tile.Factor != null) (tile.Products != null ? Paired512.Tiles : Paired512.Aparts)[pixels - 1](tile);
+        else if (Simd.Width == 512) (blocks == 1 ? Dense512.Tiles1 : tile.Half ? Dense512.Tiles2Half : Dense512.Tiles2)[pixels - 1](tile);
+        else if (Simd.Width == 256) Dense256.Tiles2[pixels - 1](tile);
+        else Halves(tile, pixels);
+    }
 
-        switch (Simd.Width)
-        {
-            case 512:
-                (blocks == 1 ? Dense512.Tiles1 : tile.Half ? Dense512.Tiles2Half : Dense512.Tiles2)[pixels - 1](tile);
-                break;
-            case 256:
-                Dense256.Tiles2[pixels - 1](tile);
-                break;
-            default: // a block is two tiles of 8 lanes
-                Dense128.Tiles2[pixels - 1](tile);
-                var half = tile;
-                half.W += 8;
-                half.Y += 8;
-                half.Bias += 8;
-                if (half.Gate != null) half.Gate += 8;
-                if (half.Add != null) half.Add += 8;
-                Dense128.Tiles2[pixels - 1](half);
-                break;
-        }
+    // A block is two tiles of 8 lanes.
+    private static void Halves(DenseTile tile, int pixels)
+    {
+        Dense128.Tiles2[pixels - 1](tile);
+        tile.W += 8;
+        tile.Y += 8;
+        tile.Bias += 8;
+        if (tile.Gate != null) tile.Gate += 8;
+        if (tile.Add != null) tile.Add += 8;
+        Dense128.Tiles2[pixels - 1](tile);
     }
 
     /// <summary>Calls the micro-kernels for so many pixels, cut into tiles as <see cref="Segments"/> says, on sums of no products.</summary>

@@ -217,6 +217,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, outPlane, phase.Columns.OutStride * Dense.Block);
             kernel.Gate = then.Gate == null ? null : then.Gate + ((long)n * _shape.OutBlocks + tile.Block) * Dense.Block;
             var segments = Dense.Segments(columns, tile.Blocks);
+            var (least, more) = Math.DivRem(columns, segments);
             var another = tile.Sum != sum;
             sum = tile.Sum;
             if (Pairs && another) exponent = sum.Exponent(sum.Places, x, columns, rows, rowStep, Magnitude);
@@ -227,10 +228,9 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                 var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth;
                 if (Pairs && another) sum.Products(x + (long)row * rowStep, columns, begun, ended, products + row * columns);
                 sum.Set(ref kernel, weights, begun, ended, start);
-                for (var segment = 0; segment < segments; segment++)
+                for (var (segment, column, pixels) = (0, 0, 0); segment < segments; segment++, column += pixels)
                 {
-                    var column = columns * segment / segments;
-                    var pixels = columns * (segment + 1) / segments - column;
+                    pixels = segment < more ? least + 1 : least;
                     kernel.X = x + (long)row * rowStep + column * Dense.Block;
                     kernel.Products = exponent is not null ? products + row * columns + column : null;
                     kernel.Y = y + at + (long)column * kernel.YPixel;

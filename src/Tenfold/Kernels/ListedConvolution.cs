@@ -130,10 +130,10 @@ internal sealed unsafe class ListedConvolution : PackedKernel
             var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, plane);
             sum.Set(ref kernel, places, sum.Scaled(packed + tile.Weights, exponent, scratch + DenseSum.ProductsSize(_strip)), 0, 1, null);
             var segments = Dense.Segments(pixels, tile.Blocks);
-            for (var segment = 0; segment < segments; segment++)
+            var (least, more) = Math.DivRem(pixels, segments);
+            for (var (segment, begin, count) = (0, 0, 0); segment < segments; segment++, begin += count)
             {
-                var begin = pixels * segment / segments;
-                var count = pixels * (segment + 1) / segments - begin;
+                count = segment < more ? least + 1 : least;
                 kernel.X = x[0] + (long)(from + begin) * Dense.Block;
                 kernel.Products = exponent is null ? null : scratch + begin;
                 kernel.Y = y + first + (long)begin * Dense.Block;

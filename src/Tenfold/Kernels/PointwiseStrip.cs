@@ -64,10 +64,10 @@ internal sealed unsafe class PointwiseStrip
         var kernel = layer.Then.Tile(layer.Bias + block * Dense.Block, blocks, plane);
         _sum.Set(ref kernel, _sum.Scaled(layer.Packed + _weights[tile], exponent, scratch + _room), 0, 1, null);
         var segments = Dense.Segments(pixels, blocks);
-        for (var segment = 0; segment < segments; segment++)
+        var (least, more) = Math.DivRem(pixels, segments);
+        for (var (segment, first, count) = (0, 0, 0); segment < segments; segment++, first += count)
         {
-            var first = pixels * segment / segments;
-            var count = pixels * (segment + 1) / segments - first;
+            count = segment < more ? least + 1 : least;
             kernel.X = x + first * Dense.Block;
             kernel.Products = exponent is null ? null : scratch + first;
             kernel.Y = y + at + first * Dense.Block;
