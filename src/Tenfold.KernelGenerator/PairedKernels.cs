@@ -88,7 +88,7 @@ public sealed class PairedKernels : IIncrementalGenerator
         code.AppendLine("        }");
         code.AppendLine("        w = t.TripleW;");
         if (!planes) code.AppendLine("        var ahead = (nint)t.Ahead;");
-        if (!planes) code.AppendLine("        nint pixel = 0;");
+        code.AppendLine("        nint pixel = 0;");
         code.AppendLine("        var triple = t.Triples;");
         code.AppendLine("        for (var last = triple + t.TripleCount; triple < last; triple++)");
         code.AppendLine("        {");
@@ -118,7 +118,7 @@ public sealed class PairedKernels : IIncrementalGenerator
             code.AppendLine("            }");
         }
 
-        if (!planes) Fetch(code, pixels); // a panel has just been written
+        Fetch(code, pixels, planes);
         code.AppendLine("            w += 96;");
         code.AppendLine("        }");
         code.AppendLine($"        var factor = {(planes ? "t.Factor" : "Vector512.Load(t.Factor)")};");
@@ -156,12 +156,12 @@ public sealed class PairedKernels : IIncrementalGenerator
         code.AppendLine("    }");
     }
 
-    // What comes next: weights to the second-level cache, pixels to the first.
-    private static void Fetch(StringBuilder code, int pixels)
+    // What comes next: weights to the second-level cache, where a panel has just been written; pixels, on planes weights, to the first.
+    private static void Fetch(StringBuilder code, int pixels, bool planes)
     {
         code.AppendLine("            if (System.Runtime.Intrinsics.X86.Sse.IsSupported)");
         code.AppendLine("            {");
-        for (var line = 0; line < 6; line++) code.AppendLine($"                System.Runtime.Intrinsics.X86.Sse.Prefetch1(w + ahead + {16 * line});");
+        for (var line = 0; line < 6 && !planes; line++) code.AppendLine($"                System.Runtime.Intrinsics.X86.Sse.Prefetch1(w + ahead + {16 * line});");
 
         // A pixel's 16 channels are a line of the cache, which eight triples read; meanwhile those of the next eight come to the first-level cache, those of four pixels at a time.
         code.AppendLine("                var soon = x + pixel;");

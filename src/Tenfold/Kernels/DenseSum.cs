@@ -51,8 +51,10 @@ internal unsafe struct DensePlaces
 /// </remarks>
 internal sealed unsafe class DenseSum
 {
+    /// <summary>The micro-kernel asks for the pixels of so many triples ahead, and at the end for those that come first again.</summary>
+    public const int Soon = 8;
+
     private const int Width = Dense.Block; // output channels of a tile with products in pairs
-    private const int Soon = 8; // triples: the micro-kernel asks for the pixels of those so far ahead, and at the end for those that come first again
     private const int Least = 12; // pixels that are looked at, where there are so many
     private const int Near = 3; // powers of two by which the map's numbers may differ from what is expected: as many bits of the result's 24
 

@@ -27,10 +27,10 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
     private readonly DenseShape _shape;
     private readonly (int Map, int Channel)[] _rows; // group by group, in the order of the panel's rows
     private readonly int[] _channelsOf; // of each map
-    private readonly DenseTriples[] _triples;
+    private readonly DenseTriples[] _triples; // and behind them those that the micro-kernel asks for
     private readonly DenseBlock[] _rest;
     private readonly bool _pairs;
-    private readonly int _paired, _restAt, _most, _tiles, _block, _panels, _strips; // _panels: the most of a strip
+    private readonly int _paired, _restAt, _most, _tiles, _block, _panels, _strips, _tripleCount; // _panels: the most of a strip
     private readonly long _tileSize;
 
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
@@ -51,6 +51,8 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
             triples.Add(new DenseTriples { A = at, B = at + _block, C = at + 2 * _block, D = at + 2 * _block + 1 });
         }
 
+        _tripleCount = triples.Count;
+        for (var i = 0; i < DenseSum.Soon && _tripleCount > 0; i++) triples.Add(triples[i % _tripleCount]);
         _restAt = 3 * ((_paired + Lanes - 1) / Lanes);
         for (var k = 3 * _paired; k < ins; k += Lanes) rest.Add(new DenseBlock { Offset = (_restAt + rest.Count) * _block, Channels = Math.Min(Lanes, ins - k) });
         (_triples, _rest) = (Pinned(triples), Pinned(rest));
@@ -169,7 +171,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
             var tile = then.Tile(bias + o, 1, 0, area);
             tile.X = weights + Head;
             tile.Triples = (DenseTriples*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)); // pinned, as the others
-            tile.TripleCount = _triples.Length;
+            tile.TripleCount = _tripleCount;
             tile.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rest));
             tile.Count = _rest.Length;
             tile.Products = weights + 32;
