@@ -20,9 +20,13 @@ internal sealed class TenfoldContestant : Contestant
     private readonly Tensor _input;
     private readonly float[] _output;
 
-    public TenfoldContestant(Model model, Tensor input, RunOptions options)
+    public TenfoldContestant(Model model, Tensor input, RunOptions options) : this(model, input, model.Compile(options))
     {
-        (_session, _input) = (model.Compile(options), input);
+    }
+
+    public TenfoldContestant(Model model, Tensor input, Session session)
+    {
+        (_session, _input) = (session, input);
         _output = new float[model.Graph.WithInputs(input.Shape).Outputs[0].Shape.Count];
     }
 

@@ -40,7 +40,8 @@ public enum ConvolutionAlgorithm
 }
 
 /// <summary>A compiled network, ready to run. Other batch and image sizes than the graph's are compiled when they first come.</summary>
-/// <remarks>Safe to call from several threads: calls take turns. Weights are packed when input shapes first come, and large ones of linear layers are read where they lie: whoever changes weights makes a new session.
+/// <remarks>Safe to call from several threads. With one thread a run, calls run side by side, as many as the machine has processors, on the same packed weights: what a further one costs is memory for the values;
+/// with several threads a run, which is all that the machine has, calls take turns. Weights are packed when input shapes first come, and large ones of linear layers are read where they lie: whoever changes weights makes a new session.
 /// Of a model that was loaded from a file they are read from it then: an <see cref="IOException"/> says that it was written to since.</remarks>
 public sealed class Session
 {
@@ -49,11 +50,10 @@ public sealed class Session
     private readonly Graph _graph;
     private readonly Weights _weights;
     private readonly RunOptions _options;
-    private readonly Team _team;
     private readonly Constants _constants = new();
-    private readonly List<(Shape[] Shapes, Plan Plan)> _plans = [];
-    private readonly Lock _lock = new();
-    private readonly Shape[] _wanted; // of the run in progress
+    private readonly Stack<Runner> _idle = [];
+    private readonly object _returned = new();
+    private int _toCome; // runners that may still be made
 
     /// <exception cref="ArgumentException">An algorithm is asked for a layer that is no convolution of the graph.</exception>
     public Session(Graph graph, Weights weights, RunOptions? options = null)
@@ -62,8 +62,9 @@ public sealed class Session
         _options = options ?? new RunOptions();
         if (_options.Algorithms.Count > 0 && _options.Algorithms.Keys.FirstOrDefault(one => one != "*" && !graph.Nodes.Any(node => node.Op is Convolution or ConvolutionTranspose && graph.NameOf(node) == one)) is { } layer)
             throw new ArgumentException($"{graph.Name}: there is no convolution {layer} for which an algorithm could be chosen", nameof(options));
-        (_graph, _weights, _team) = (graph, weights, Team.Of(_options.Threads));
-        _wanted = new Shape[graph.Inputs.Count];
+        (_graph, _weights) = (graph, weights);
+        _toCome = _options.Threads == 1 ? Environment.ProcessorCount : 1;
+        using (Rent()) { } // refuses a number of threads that cannot be
     }
 
     /// <summary>The output of a network with one input and one output.</summary>
@@ -72,7 +73,8 @@ public sealed class Session
     /// <summary>All outputs for all inputs, in the order of the graph's.</summary>
     public Tensor[] RunAll(params ReadOnlySpan<Tensor> inputs)
     {
-        lock (_lock) return Run(PlanFor(inputs), inputs);
+        using var turn = Rent();
+        return Run(turn.Runner.PlanFor(inputs), inputs);
     }
 
     /// <summary>The same without allocating anything, for a network with one input and one output, both row-major.</summary>
@@ -84,19 +86,17 @@ public sealed class Session
         var shape = _graph.Inputs is [var only] ? only.Shape : throw new ShapeException($"session {_graph.Name}: takes {_graph.Inputs.Count} inputs, not one");
         var sample = (int)(shape.Count / shape[0]);
         if (input.Length == 0 || input.Length % sample != 0) throw new ShapeException($"session {_graph.Name}: {input.Length} numbers are no batch of samples of {sample}");
-        lock (_lock)
-        {
-            var latest = _plans is [.., var last] && last.Shapes[0].Count == input.Length && last.Shapes[0].AsSpan()[1..].SequenceEqual(shape.AsSpan()[1..]) ? last.Plan : null;
-            var plan = latest ?? PlanFor(shape.With(0, input.Length / sample));
-            if (plan.Output(0).Length != output.Length) throw new ShapeException($"session {_graph.Name}: the output {plan.Graph.Outputs[0].Shape} does not fill {output.Length} numbers");
-            plan.Run(input, output);
-        }
+        using var turn = Rent();
+        var plan = turn.Runner.Latest(shape, input.Length) ?? turn.Runner.PlanFor(shape.With(0, input.Length / sample));
+        if (plan.Output(0).Length != output.Length) throw new ShapeException($"session {_graph.Name}: the output {plan.Graph.Outputs[0].Shape} does not fill {output.Length} numbers");
+        plan.Run(input, output);
     }
 
     /// <summary>What was compiled for these input shapes; the graph's own by default.</summary>
     public IReadOnlyList<SessionStep> Steps(params ReadOnlySpan<Shape> inputs)
     {
-        lock (_lock) return [.. PlanFor(inputs.IsEmpty ? Own : inputs).Steps.Select(Public)];
+        using var turn = Rent();
+        return [.. turn.Runner.PlanFor(inputs.IsEmpty ? Own : inputs).Steps.Select(Public)];
     }
 
     /// <summary>What each rewrite of the graph did, in words, in their order.</summary>
@@ -108,34 +108,33 @@ public sealed class Session
     /// <param name="inputs">The input shapes; the graph's own by default.</param>
     public string Explain(params ReadOnlySpan<Shape> inputs)
     {
-        lock (_lock) return PlanFor(inputs.IsEmpty ? Own : inputs).Explain(Passes(inputs));
+        using var turn = Rent();
+        return turn.Runner.PlanFor(inputs.IsEmpty ? Own : inputs).Explain(Passes(inputs));
     }
 
     /// <summary>Runs for some time and tells where it went.</summary>
     public Profile Profile(TimeSpan time, params ReadOnlySpan<Tensor> inputs)
     {
-        lock (_lock)
+        using var turn = Rent();
+        var plan = turn.Runner.PlanFor(inputs);
+        var (steps, totals) = (new List<long[]>(), new List<long>());
+        var clock = Stopwatch.StartNew();
+        for (var warm = false; totals.Count < 5 || clock.Elapsed < time; warm = true)
         {
-            var plan = PlanFor(inputs);
-            var (steps, totals) = (new List<long[]>(), new List<long>());
-            var clock = Stopwatch.StartNew();
-            for (var warm = false; totals.Count < 5 || clock.Elapsed < time; warm = true)
-            {
-                var times = new long[plan.Steps.Count];
-                var start = Stopwatch.GetTimestamp();
-                Run(plan, inputs, times);
-                if (!warm) continue;
-                totals.Add(Stopwatch.GetTimestamp() - start);
-                steps.Add(times);
-            }
-
-            // The faster half of the runs, in which the machine did little else; of their means, the steps' add up to the whole's.
-            int[] calm = [.. Enumerable.Range(0, totals.Count).OrderBy(run => totals[run]).Take((totals.Count + 1) / 2)];
-            var threads = Math.Min(_team.Threads, Environment.ProcessorCount);
-            return new Profile(
-                [.. plan.Steps.Select((step, i) => (Public(step), calm.Average(run => steps[run][i]) / Stopwatch.Frequency))],
-                calm.Average(run => totals[run]) / Stopwatch.Frequency, threads * MachineLimits.FlopsPerSecond(), threads * MachineLimits.BytesPerSecond());
+            var times = new long[plan.Steps.Count];
+            var start = Stopwatch.GetTimestamp();
+            Run(plan, inputs, times);
+            if (!warm) continue;
+            totals.Add(Stopwatch.GetTimestamp() - start);
+            steps.Add(times);
         }
+
+        // The faster half of the runs, in which the machine did little else; of their means, the steps' add up to the whole's.
+        int[] calm = [.. Enumerable.Range(0, totals.Count).OrderBy(run => totals[run]).Take((totals.Count + 1) / 2)];
+        var threads = Math.Min(_options.Threads, Environment.ProcessorCount);
+        return new Profile(
+            [.. plan.Steps.Select((step, i) => (Public(step), calm.Average(run => steps[run][i]) / Stopwatch.Frequency))],
+            calm.Average(run => totals[run]) / Stopwatch.Frequency, threads * MachineLimits.FlopsPerSecond(), threads * MachineLimits.BytesPerSecond());
     }
 
     private static Tensor[] Run(Plan plan, ReadOnlySpan<Tensor> inputs, Span<long> times = default)
@@ -163,29 +162,76 @@ public sealed class Session
 
     private static SessionStep Public(Step step) => new(step.Name, step.Kernel, step.Macs, step.Bytes);
 
-    private Plan PlanFor(ReadOnlySpan<Tensor> inputs)
+    // The runner that was used last, whose memory is the likeliest to lie in the caches; a new one where all are busy and another may be made.
+    private Turn Rent()
     {
-        if (inputs.Length != _wanted.Length) throw new ShapeException($"session {_graph.Name}: takes {_wanted.Length} inputs, not {inputs.Length}");
-        for (var i = 0; i < inputs.Length; i++) _wanted[i] = inputs[i].Shape;
-        return PlanFor(_wanted);
+        lock (_returned)
+        {
+            while (true)
+            {
+                if (_idle.TryPop(out var runner)) return new Turn(this, runner);
+                if (_toCome > 0)
+                {
+                    var made = new Runner(this);
+                    _toCome--;
+                    return new Turn(this, made);
+                }
+
+                Monitor.Wait(_returned);
+            }
+        }
     }
 
-    private Plan PlanFor(params ReadOnlySpan<Shape> inputs)
+    private readonly ref struct Turn(Session session, Runner runner)
     {
-        for (var i = _plans.Count - 1; i >= 0; i--)
+        public Runner Runner => runner;
+
+        public void Dispose()
         {
-            if (!inputs.SequenceEqual(_plans[i].Shapes)) continue;
-            var known = _plans[i];
-            if (i == _plans.Count - 1) return known.Plan;
-            _plans.RemoveAt(i);
-            _plans.Add(known);
-            return known.Plan;
+            lock (session._returned)
+            {
+                session._idle.Push(runner);
+                Monitor.Pulse(session._returned);
+            }
+        }
+    }
+
+    /// <summary>What was compiled for one caller at a time.</summary>
+    private sealed class Runner(Session session)
+    {
+        private readonly Team _team = Team.Of(session._options.Threads);
+        private readonly List<(Shape[] Shapes, Plan Plan)> _plans = [];
+        private readonly Shape[] _wanted = new Shape[session._graph.Inputs.Count]; // of the run in progress
+
+        /// <summary>The plan that was used last if it is for that many numbers of one input; null otherwise.</summary>
+        public Plan? Latest(Shape shape, int numbers) =>
+            _plans is [.., var last] && last.Shapes[0].Count == numbers && last.Shapes[0].AsSpan()[1..].SequenceEqual(shape.AsSpan()[1..]) ? last.Plan : null;
+
+        public Plan PlanFor(ReadOnlySpan<Tensor> inputs)
+        {
+            if (inputs.Length != _wanted.Length) throw new ShapeException($"session {session._graph.Name}: takes {_wanted.Length} inputs, not {inputs.Length}");
+            for (var i = 0; i < inputs.Length; i++) _wanted[i] = inputs[i].Shape;
+            return PlanFor(_wanted);
         }
 
-        var made = new Plan(_graph.WithInputs(inputs), _weights, _team, frozen: true, _options, _constants);
-        if (_plans.Count == MaxPlans) _plans.RemoveAt(0);
-        _plans.Add((inputs.ToArray(), made));
-        return made;
+        public Plan PlanFor(params ReadOnlySpan<Shape> inputs)
+        {
+            for (var i = _plans.Count - 1; i >= 0; i--)
+            {
+                if (!inputs.SequenceEqual(_plans[i].Shapes)) continue;
+                var known = _plans[i];
+                if (i == _plans.Count - 1) return known.Plan;
+                _plans.RemoveAt(i);
+                _plans.Add(known);
+                return known.Plan;
+            }
+
+            Plan made;
+            lock (session._constants) made = new Plan(session._graph.WithInputs(inputs), session._weights, _team, frozen: true, session._options, session._constants);
+            if (_plans.Count == MaxPlans) _plans.RemoveAt(0);
+            _plans.Add((inputs.ToArray(), made));
+            return made;
+        }
     }
 }
 
