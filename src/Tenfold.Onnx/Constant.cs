@@ -55,7 +55,12 @@ internal sealed class Constant
         return (int)product;
     }
 
-    public static string Text(IEnumerable<int> sizes) => sizes.Any() ? string.Join('x', sizes) : "scalar";
+    public static string Text(IEnumerable<int> sizes)
+    {
+        var text = "";
+        foreach (var size in sizes) text += text.Length == 0 ? $"{size}" : $"x{size}";
+        return text.Length > 0 ? text : "scalar";
+    }
 
     /// <param name="external">Reads the bytes of a tensor whose numbers lie in another file.</param>
     /// <exception cref="FormatException">The tensor breaks a rule, or holds what is not numbers.</exception>
@@ -63,7 +68,8 @@ internal sealed class Constant
     {
         if (proto.Dims.Count > Shape.MaxRank) throw new FormatException($"has {proto.Dims.Count} dimensions, more than {Shape.MaxRank}");
         if (proto.Segment is not null) throw new FormatException("is stored in segments, which nobody writes");
-        var sizes = proto.Dims.Select(size => size is >= 0 and <= int.MaxValue ? (int)size : throw new FormatException($"has a dimension of {size}")).ToArray();
+        var sizes = new int[proto.Dims.Count];
+        for (var axis = 0; axis < sizes.Length; axis++) sizes[axis] = proto.Dims[axis] is >= 0 and <= int.MaxValue and var size ? (int)size : throw new FormatException($"has a dimension of {proto.Dims[axis]}");
         var count = Product(sizes);
         var type = (DataType)proto.DataType;
         var width = type switch

@@ -20,13 +20,14 @@ internal sealed partial class OnnxImport
 
     private static Padding Pads(OnnxStep step, Size map, Size kernel, Size stride, Size dilation)
     {
+        const long Most = 1 << 20;
         switch (step.Text("auto_pad", "NOTSET"))
         {
             case "NOTSET":
                 return step.Ints("pads") switch
                 {
                     null => Padding.None,
-                    { Length: 4 } pads when pads.All(pad => pad is >= 0 and <= 1 << 20) => new Padding((int)pads[0], (int)pads[1], (int)pads[2], (int)pads[3]),
+                    [>= 0 and <= Most, >= 0 and <= Most, >= 0 and <= Most, >= 0 and <= Most] and var pads => new Padding((int)pads[0], (int)pads[1], (int)pads[2], (int)pads[3]),
                     var pads => throw new FormatException($"its pads are {string.Join(", ", pads.Take(10))}; four numbers of at least 0"),
                 };
             case "VALID": return Padding.None;

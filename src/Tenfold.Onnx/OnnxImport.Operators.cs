@@ -163,7 +163,7 @@ internal sealed partial class OnnxImport
 
     private static Node Clip(OnnxStep step)
     {
-        if (step.Opset >= 11 && Enumerable.Range(1, 2).Any(i => step.Has(i) && step[i].Known is null))
+        if (step.Opset >= 11 && (IsComputed(1) || IsComputed(2)))
         {
             var least = step.Has(1) ? Both(step, new Maximum(), step.X(0), step[1]) : step.X(0);
             return step.Has(2) ? Both(step, new Minimum(), least, step[2]) : least;
@@ -181,6 +181,8 @@ internal sealed partial class OnnxImport
             (float.MinValue, float.MaxValue) => step.X(0),
             _ => step.Make(new Clip(min, max), step.X(0)),
         };
+
+        bool IsComputed(int i) => step.Has(i) && step[i].Known is null;
     }
 
     private static Node Dropout(OnnxStep step)

@@ -26,7 +26,7 @@ internal sealed partial class OnnxImport
     {
         var axis = step.Int("axis", 1);
         var at = axis == from.Length ? from.Length : Axis(axis, from.Length);
-        return [checked(from[..at].Aggregate(1, (a, b) => checked(a * b))), checked(from[at..].Aggregate(1, (a, b) => checked(a * b)))];
+        return [Constant.Product(from[..at]), Constant.Product(from[at..])];
     }
 
     private static long[]? AxesOf(OnnxStep step, int since) => step.Opset < since ? step.Ints("axes") : step.Has(1) ? step.Wholes(1, "axes") : null;

@@ -17,13 +17,15 @@ internal sealed partial class OnnxImport
     public OnnxImport(OnnxModel model, Shape[] shapes)
     {
         _model = model;
-        _budget = (1L << 24) + 4 * model.Constants.Values.Sum(constant => (long)constant.Count);
+        _budget = 1L << 24;
+        foreach (var constant in model.Constants.Values) _budget += 4L * constant.Count;
         _read = [.. model.Order.SelectMany(node => node.Input), .. model.Graph.Output.Select(output => output.Name)];
-        foreach (var (input, shape) in model.Inputs.Zip(shapes))
+        for (var i = 0; i < shapes.Length; i++)
         {
-            var node = new Input(shape).Apply([], Unique(input.Name));
+            var name = model.Inputs[i].Name;
+            var node = new Input(shapes[i]).Apply([], Unique(name));
             _inputs.Add(node);
-            _values[input.Name] = node;
+            _values[name] = node;
         }
 
         foreach (var (name, constant) in model.Constants) _values[name] = new Value(null, constant, name);

@@ -58,8 +58,10 @@ public sealed class OnnxModel
         {
             var proto = ModelProto.Parser.ParseFrom(bytes);
             if (proto.Graph is null || proto.Graph.Node.Count + proto.Graph.Initializer.Count == 0) throw new FormatException("holds no ONNX graph");
-            var versions = proto.OpsetImport.Where(set => Domains.Contains(set.Domain)).Select(set => set.Version).Distinct().ToArray();
-            if (versions is not [var version]) throw new FormatException(versions.Length == 0 ? "does not say which opset it is written in" : "names two opsets");
+            long? version = null;
+            foreach (var set in proto.OpsetImport)
+                if (Domains.Contains(set.Domain) && (version ??= set.Version) != set.Version) throw new FormatException("names two opsets");
+            if (version is null) throw new FormatException("does not say which opset it is written in");
             if (version is < 1 or > 24) throw new NotSupportedException($"{path}: is written in opset {version}; those up to 24 are read");
             return new OnnxModel(path, proto, (int)version);
         }
@@ -78,7 +80,13 @@ public sealed class OnnxModel
     /// <exception cref="ShapeException">The shapes do not fit what the file states.</exception>
     public Model Build(params ReadOnlySpan<Shape> shapes)
     {
-        if (shapes.Length == 0) return new OnnxImport(this, [.. Inputs.Select(Default)]).Build();
+        if (shapes.Length == 0)
+        {
+            var own = new Shape[Inputs.Count];
+            for (var i = 0; i < own.Length; i++) own[i] = Default(Inputs[i]);
+            return new OnnxImport(this, own).Build();
+        }
+
         if (shapes.Length != Inputs.Count) throw new ShapeException($"{_path}: takes {Inputs.Count} inputs, not {shapes.Length}");
         for (var i = 0; i < shapes.Length; i++)
         {
@@ -91,7 +99,13 @@ public sealed class OnnxModel
         return new OnnxImport(this, shapes.ToArray()).Build();
     }
 
-    private static Shape Default(OnnxInput input) => Shape.Of([.. input.Sizes.Select((size, axis) => size ?? (axis switch { 0 => 1, 1 => 3, _ => 224 }))]);
+    // No LINQ over sizes on the way to a first prediction, here and where constants are read: each of its methods is compiled anew in each process for each type of number.
+    private static Shape Default(OnnxInput input)
+    {
+        var sizes = new int[input.Sizes.Count];
+        for (var axis = 0; axis < sizes.Length; axis++) sizes[axis] = input.Sizes[axis] ?? (axis switch { 0 => 1, 1 => 3, _ => 224 });
+        return Shape.Of(sizes);
+    }
 
     private OnnxInput Describe(ValueInfoProto input)
     {
@@ -100,9 +114,15 @@ public sealed class OnnxModel
             throw new NotSupportedException($"{_path}: its input {Short(input.Name)} holds numbers of type {(TensorProto.Types.DataType)type.ElemType}, not reals");
         if (type.Shape is null) throw new FormatException($"its input {Short(input.Name)} has no shape");
         if (type.Shape.Dim.Count > Shape.MaxRank) throw new FormatException($"its input {Short(input.Name)} has {type.Shape.Dim.Count} dimensions, more than {Shape.MaxRank}");
-        return new OnnxInput(input.Name, [.. type.Shape.Dim.Select(size => size.ValueCase != TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue || size.DimValue == -1 ? (int?)null
-            : size.DimValue is >= 1 and <= int.MaxValue ? (int)size.DimValue
-            : throw new FormatException($"its input {Short(input.Name)} has a dimension of {size.DimValue}"))]);
+        var sizes = new int?[type.Shape.Dim.Count];
+        for (var axis = 0; axis < sizes.Length; axis++)
+        {
+            var size = type.Shape.Dim[axis];
+            if (size.ValueCase != TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue || size.DimValue == -1) continue;
+            sizes[axis] = size.DimValue is >= 1 and <= int.MaxValue ? (int)size.DimValue : throw new FormatException($"its input {Short(input.Name)} has a dimension of {size.DimValue}");
+        }
+
+        return new OnnxInput(input.Name, sizes);
     }
 
     private Dictionary<string, Constant> ReadConstants()
