@@ -83,6 +83,9 @@ public sealed class Graph
     /// <summary>The same, for compilers: the parameters that stay keep their names, whatever uses them now.</summary>
     internal Graph Pass(Func<Node, Node[], Node?> rule) => new(Name, Outputs.Select(Rewriting(rule).Invoke), this);
 
+    /// <summary>What one of its values is made of; the parameters keep their names.</summary>
+    internal Graph Until(Node node) => new(Name, [node], this);
+
     /// <summary>The map from this graph's nodes to the rewritten ones.</summary>
     internal Func<Node, Node> Rewriting(Func<Node, Node[], Node?> rule)
     {

@@ -29,16 +29,32 @@ internal sealed partial class Plan
     /// <param name="frozen">True for inference: the weights never change, so norms are folded and kernels packed once.
     /// False for training: <see cref="Parameter"/> may be written between runs.</param>
     public Plan(Graph graph, Weights weights, Team team, bool frozen, RunOptions? options = null, Constants? shared = null)
+        : this(graph, weights, team, frozen, options ?? new RunOptions(), shared ?? new Constants(), begins: false)
+    {
+    }
+
+    // One that begins another leaves its output in blocks.
+    private Plan(Graph graph, Weights weights, Team team, bool frozen, RunOptions options, Constants shared, bool begins)
     {
         Warming.Add(DenseSum.Warm);
-        Graph = graph = Passes.All(graph, frozen, options?.Without ?? CompilerPasses.None);
-        (_weights, _team, _options, _shared) = (weights, team, options ?? new RunOptions(), shared ?? new Constants());
+        (_weights, _team, _options, _shared) = (weights, team, options, shared);
+        if (frozen && Cut(graph) is { } cut)
+        {
+            _options = _options with { Blocks = true };
+            _samples = Keep(Memory(graph.Inputs[0].Shape, Layout.Plain));
+            _samples.Last = -1;
+            _each = new Plan(OfOne(graph.Until(cut)), weights, team, frozen, _options, shared, begins: true);
+            graph = graph.Pass((node, _) => node == cut ? new Input(node.Shape).Apply([], graph.NameOf(node)) : null);
+        }
+
+        Graph = graph = Passes.All(graph, frozen, _options.Without);
         _users = graph.Users();
         _constants = frozen ? graph.Constants() : [];
         _plain = InPlainOrder(graph, _users, _constants, _options);
         _chosen = Chosen();
 
-        foreach (var input in graph.Inputs) Keep(New(input, Layout.Plain)).Last = -1;
+        foreach (var input in graph.Inputs) Keep(New(input, _each is null ? Layout.Plain : Layout.Blocked)).Last = -1;
+        if (_each is not null) _magnitudes[graph.Inputs[0]] = _each.Magnitude(_each.Graph.Outputs[0]);
         if (!frozen)
             foreach (var parameter in graph.Parameters.Values) Keep(New(parameter, Layout.Plain));
         foreach (var node in graph.Nodes)
@@ -58,7 +74,7 @@ internal sealed partial class Plan
 
         foreach (var output in graph.Outputs)
         {
-            var slot = Get(output, Layout.Plain);
+            var slot = Get(output, begins ? Layout.Blocked : Layout.Plain);
             if (frozen) slot.Needed(slot.First, Forever); // from the step that writes it until somebody has read it
             else Keep(slot);
         }
@@ -74,21 +90,23 @@ internal sealed partial class Plan
         _arena = new Arena([.. _all.Where(slot => !slot.Constant && slot.Whole is null)]);
         if (!frozen)
             foreach (var (name, node) in graph.Parameters) weights[name].Span.CopyTo(SlotsIn(Layout.Plain)[node].Span);
+        Steps = _each is null ? _steps : [.. _each._steps.Select(OfAll), .. _steps];
     }
 
-    /// <summary>The graph as the compiler rewrote it, with the inputs, outputs and parameters that it had.</summary>
+    /// <summary>The graph as the compiler rewrote it, with the inputs, outputs and parameters that it had; without what is computed a sample at a time.</summary>
     public Graph Graph { get; }
 
-    public IReadOnlyList<Step> Steps => _steps;
+    /// <summary>In their order; those of single samples stand for all of them.</summary>
+    public IReadOnlyList<Step> Steps { get; }
 
     /// <summary>Bytes of the arena and of the constants that steps read.</summary>
-    public long Bytes => ArenaBytes + _read.Sum(slot => slot.Size) * sizeof(float);
+    public long Bytes => ArenaBytes + _read.Union(_each?._read ?? []).Sum(slot => slot.Size) * sizeof(float);
 
     /// <summary>Bytes of the memory that all values share.</summary>
-    public long ArenaBytes => _arena.Size * sizeof(float);
+    public long ArenaBytes => _arena.Size * sizeof(float) + (_each?.ArenaBytes ?? 0);
 
     /// <summary>Where input i is written before a run, row-major.</summary>
-    public Span<float> Input(int index) => SlotsIn(Layout.Plain)[Graph.Inputs[index]].Span;
+    public Span<float> Input(int index) => (_samples ?? SlotsIn(Layout.Plain)[Graph.Inputs[index]]).Span;
 
     /// <summary>Output i after a run, row-major.</summary>
     public ReadOnlySpan<float> Output(int index) => SlotsIn(Layout.Plain)[Graph.Outputs[index]].Span;
@@ -96,14 +114,14 @@ internal sealed partial class Plan
     /// <summary>The plan's own copy of a parameter, row-major, unless the plan is frozen.</summary>
     public Span<float> Parameter(string name) => SlotsIn(Layout.Plain)[Graph.Parameters[name]].Span;
 
-    public void Run() => _team.Run(_steps, _scratch);
+    public void Run() => Run(default(Span<long>));
 
     /// <summary>Runs on the caller's memory, of one input and one output, row-major; they are copied only where they must be.</summary>
     /// <remarks>Kernels treat 16 numbers at a time. They may read behind an input's last number, which is harmless within its page of memory, and
     /// write behind an output's unless its count is a multiple of 16.</remarks>
     public unsafe void Run(ReadOnlySpan<float> input, Span<float> output, Span<long> times = default)
     {
-        var (from, to) = (SlotsIn(Layout.Plain)[Graph.Inputs[0]], SlotsIn(Layout.Plain)[Graph.Outputs[0]]);
+        var (from, to) = (_samples ?? SlotsIn(Layout.Plain)[Graph.Inputs[0]], SlotsIn(Layout.Plain)[Graph.Outputs[0]]);
         var apart = from != to && !output.Overlaps(input);
         fixed (float* x = input, y = output)
         {
@@ -113,7 +131,7 @@ internal sealed partial class Plan
                 if (apart && from.Whole is null && end > 0 && end <= 4096 - 64) from.Lent = x;
                 else input.CopyTo(from.Span);
                 if (apart && to is { Whole: null, Constant: false } && output.Length % 16 == 0) to.Lent = y;
-                _team.Run(_steps, _scratch, times);
+                Run(times);
                 if (to.Lent == null) to.Span.CopyTo(output);
             }
             finally
@@ -125,7 +143,11 @@ internal sealed partial class Plan
     }
 
     /// <summary>Runs once and takes the time of each step, in ticks of <see cref="Stopwatch"/>, where there is room for them.</summary>
-    public void Run(Span<long> times) => _team.Run(_steps, _scratch, times);
+    public void Run(Span<long> times)
+    {
+        if (_each is not null) RunSamples(times);
+        _team.Run(_steps, _scratch, times.IsEmpty ? times : times[(Steps.Count - _steps.Count)..]);
+    }
 
     /// <summary>The median time of each step over some runs.</summary>
     /// <param name="before">Called before each run: to write the inputs.</param>
@@ -135,21 +157,21 @@ internal sealed partial class Plan
         for (var run = 0; run < runs; run++)
         {
             before?.Invoke();
-            Run(times[run] = new long[_steps.Count]);
+            Run(times[run] = new long[Steps.Count]);
         }
 
-        return [.. _steps.Select((step, i) => (step, times.Select(of => of[i]).Order().ElementAt(runs / 2) / (double)Stopwatch.Frequency))];
+        return [.. Steps.Select((step, i) => (step, times.Select(of => of[i]).Order().ElementAt(runs / 2) / (double)Stopwatch.Frequency))];
     }
 
     /// <summary>The passes and the steps, a line each.</summary>
     public string Explain(IReadOnlyList<(CompilerPasses Pass, string Did)> passes)
     {
         var text = new StringBuilder();
-        text.AppendLine($"{Graph.Name}: {_steps.Count} steps, {ArenaBytes / 1e6:f1} MB for values and {(Bytes - ArenaBytes) / 1e6:f1} MB for weights, {_team.Threads} {(_team.Threads == 1 ? "thread" : "threads")}, {Kernels.Simd.Width}-bit kernels");
+        text.AppendLine($"{Graph.Name}: {Steps.Count} steps, {ArenaBytes / 1e6:f1} MB for values and {(Bytes - ArenaBytes) / 1e6:f1} MB for weights, {_team.Threads} {(_team.Threads == 1 ? "thread" : "threads")}, {Kernels.Simd.Width}-bit kernels");
         foreach (var (pass, did) in passes) text.AppendLine($"  {pass,-14}  {did}");
         text.AppendLine();
-        var width = Math.Min(60, _steps.Count == 0 ? 0 : _steps.Max(step => step.Name.Length));
-        foreach (var step in _steps) text.AppendLine($"  {step.Name.PadRight(width)}  {step.Kernel}");
+        var width = Math.Min(60, Steps.Count == 0 ? 0 : Steps.Max(step => step.Name.Length));
+        foreach (var step in Steps) text.AppendLine($"  {step.Name.PadRight(width)}  {step.Kernel}");
         return text.ToString();
     }
 
