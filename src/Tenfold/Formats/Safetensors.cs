@@ -132,7 +132,7 @@ public static class Safetensors
         var metadata = new Dictionary<string, string>();
         try
         {
-            foreach (var (name, value) in Json.Parse(Encoding.UTF8.GetString(header)).Members)
+            foreach (var (name, value) in Json.Parse(header).Members)
             {
                 if (name != MetadataKey) entries.Add(ReadEntry(name, value));
                 else foreach (var (key, text) in value.Members) metadata.Add(key, text.Text);
