@@ -236,7 +236,8 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         var tile = new LaneTile { W = nothing, Bias = nothing, Y = nothing };
         foreach (var phase in _phases)
         {
-            if (WholeRows(phase) is var whole && whole != null)
+            var whole = WholeRows(phase);
+            if (whole != null)
             {
                 for (var rows = 0; rows < phase.Rows.Taps; rows++) whole[rows](tile);
                 continue;
