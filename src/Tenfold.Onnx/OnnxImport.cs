@@ -159,13 +159,13 @@ internal sealed partial class OnnxImport
     }
 
     private static string[] Texts(Dictionary<string, string> metadata, string key) =>
-        Parse(metadata, key, json => json.Items.Select(text => text.Text).ToArray()) ?? [];
+        Parse(metadata, key, json => json.Items.Select(text => text.IsNull ? "" : text.Text).ToArray()) ?? [];
 
     private static float[]? Numbers(Dictionary<string, string> metadata, string key) =>
         Parse(metadata, key, json => json.Items.Select(number => number.Float).ToArray());
 
     private static Dictionary<string, string> Pairs(Dictionary<string, string> metadata, string key) =>
-        Parse(metadata, key, json => json.Members.ToDictionary(pair => pair.Key, pair => pair.Value.Text)) ?? [];
+        Parse(metadata, key, json => json.Members.ToDictionary(pair => pair.Key, pair => pair.Value.IsNull ? "" : pair.Value.Text)) ?? [];
 
     private static T? Parse<T>(Dictionary<string, string> metadata, string key, Func<Json, T> read) where T : class
     {
