@@ -13,33 +13,37 @@ namespace Tenfold.KernelGenerator;
 [Generator]
 public sealed class DenseKernels : IIncrementalGenerator
 {
-    // Registers allow 28 accumulators of 512 bits (32 registers) and 12 of 256 or 128 bits (16 registers).
-    // (class, vector type, accumulators, vectors of a tile)
-    private static readonly (string Name, string Vector, int Lanes, int Accumulators, int[] Vectors)[] s_widths =
+    // Registers allow 28 accumulators of 512 bits (32 registers), 12 of 256 or 128 bits (16 registers), and 24 of 128 bits on Arm (32 registers), whose
+    // multiply-add takes one factor from a lane: four channels of a pixel are one load, and none is spread over a register of its own.
+    // (class, vector type, accumulators, vectors of a tile, whether a factor is a lane)
+    private static readonly (string Name, string Vector, int Lanes, int Accumulators, int[] Vectors, bool ByLane)[] s_widths =
     {
-        ("Dense512", "Vector512", 16, 28, new[] { 1, 2 }),
-        ("Dense256", "Vector256", 8, 12, new[] { 2 }),
-        ("Dense128", "Vector128", 4, 12, new[] { 2 }),
+        ("Dense512", "Vector512", 16, 28, new[] { 1, 2 }, false),
+        ("Dense256", "Vector256", 8, 12, new[] { 2 }, false),
+        ("Dense128", "Vector128", 4, 12, new[] { 2 }, false),
+        ("DenseArm64", "Vector128", 4, 24, new[] { 4 }, true),
     };
+
+    private const string ByLane = "System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.FusedMultiplyAddBySelectedScalar";
 
     public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
     {
         foreach (var width in s_widths)
-            output.AddSource(width.Name + ".g.cs", SourceText.From(Class(width.Name, width.Vector, width.Lanes, width.Accumulators, width.Vectors), Encoding.UTF8));
+            output.AddSource(width.Name + ".g.cs", SourceText.From(Class(width.Name, width.Vector, width.Lanes, width.Accumulators, width.Vectors, width.ByLane), Encoding.UTF8));
     });
 
-    private static string Class(string name, string vector, int lanes, int accumulators, int[] vectors)
+    private static string Class(string name, string vector, int lanes, int accumulators, int[] vectors, bool byLane)
     {
         var code = KernelClass.Begin(name, $"Dense convolution on {vector}: tiles of up to {accumulators} accumulators.");
         foreach (var v in vectors)
         {
-            Tiles(code, vector, lanes, accumulators / v, v, half: false);
-            if (v > 1 && lanes == 16) Tiles(code, vector, lanes, accumulators / v, v, half: true);
+            Tiles(code, vector, lanes, accumulators / v, v, half: false, byLane);
+            if (v > 1 && lanes == 16) Tiles(code, vector, lanes, accumulators / v, v, half: true, byLane);
         }
 
-        var perChannel = 16 / lanes < 2 ? 1 : 2; // vectors of output channels in an outer product
+        var perChannel = byLane ? 4 : lanes == 16 ? 1 : 2; // vectors of output channels in an outer product
         var most = lanes == 16 ? 16 : accumulators / perChannel;
-        for (var channels = 1; channels <= most; channels++) Outer(code, vector, lanes, channels, perChannel);
+        for (var channels = 1; channels <= most; channels++) Outer(code, vector, lanes, channels, perChannel, byLane);
         code.AppendLine("    /// <summary>By the number of input channels, less 1.</summary>");
         code.AppendLine($"    public static readonly delegate*<in DenseOuter, void>[] Outers = [{string.Join(", ", Enumerable.Range(1, most).Select(r => $"&Outer{r}"))}];");
         code.AppendLine("}");
@@ -47,16 +51,16 @@ public sealed class DenseKernels : IIncrementalGenerator
     }
 
     // Tiles of every number of pixels.
-    private static void Tiles(StringBuilder code, string vector, int lanes, int most, int vectors, bool half)
+    private static void Tiles(StringBuilder code, string vector, int lanes, int most, int vectors, bool half, bool byLane)
     {
         var suffix = $"{vectors}{(half ? "Half" : "")}";
-        for (var pixels = 1; pixels <= most; pixels++) Tile(code, vector, lanes, pixels, vectors, half, $"Tile{pixels}x{suffix}");
+        for (var pixels = 1; pixels <= most; pixels++) Tile(code, vector, lanes, pixels, vectors, half, byLane, $"Tile{pixels}x{suffix}");
         code.AppendLine($"    /// <summary>By the number of pixels, less 1: tiles of {vectors} vectors{(half ? ", of whose last the first half alone is computed and stored" : "")}.</summary>");
         code.AppendLine($"    public static readonly delegate*<in DenseTile, void>[] Tiles{suffix} = [{string.Join(", ", Enumerable.Range(1, most).Select(p => $"&Tile{p}x{suffix}"))}];");
     }
 
     // y[p][v] = sum over k of x[p][k] w[k][v], the k in blocks of consecutive channels. With half the last v is a vector of half the width.
-    private static void Tile(StringBuilder code, string whole, int lanes, int pixels, int vectors, bool half, string name)
+    private static void Tile(StringBuilder code, string whole, int lanes, int pixels, int vectors, bool half, bool byLane, string name)
     {
         string Vector(int v) => half && v == vectors - 1 ? "Vector256" : whole;
 
@@ -80,7 +84,8 @@ public sealed class DenseKernels : IIncrementalGenerator
         code.AppendLine("        {");
         code.AppendLine("            var s = x + block->Offset;");
         code.AppendLine("            var n = block->Channels;");
-        code.AppendLine("            do");
+        if (byLane) FourChannels();
+        code.AppendLine(byLane ? "            for (; n > 0; n--)" : "            do");
         code.AppendLine("            {");
         for (var v = 0; v < vectors; v++) code.AppendLine($"                var w{v} = {Vector(v)}.Load(w + {v * lanes});");
         for (var p = 0; p < pixels; p++)
@@ -100,7 +105,7 @@ public sealed class DenseKernels : IIncrementalGenerator
         code.AppendLine("                s++;");
         code.AppendLine("                w += step;");
         code.AppendLine("            }");
-        code.AppendLine("            while (--n != 0);");
+        if (!byLane) code.AppendLine("            while (--n != 0);");
         code.AppendLine("        }");
         code.AppendLine("        if (t.Gate != null)");
         code.AppendLine("        {");
@@ -132,10 +137,33 @@ public sealed class DenseKernels : IIncrementalGenerator
         }
 
         code.AppendLine("    }");
+
+        // Four channels at a time, of each pixel a load; the weights come one vector after the other, for beside sums and pixels there is room for no more.
+        //
+        //   x[p]:  | k | k+1 | k+2 | k+3 |     a[p][v] += w[k + i][v] times lane i of x[p]
+        void FourChannels()
+        {
+            code.AppendLine("            for (; n >= 4; n -= 4)");
+            code.AppendLine("            {");
+            for (var p = 0; p < pixels; p++) code.AppendLine($"                var x{p} = {whole}.Load(s + {p * 16});");
+            for (var k = 0; k < 4; k++)
+            {
+                for (var v = 0; v < vectors; v++)
+                {
+                    code.AppendLine($"                var w{k}_{v} = {whole}.Load(w + {v * lanes});");
+                    for (var p = 0; p < pixels; p++) code.AppendLine($"                a{p}_{v} = {ByLane}(a{p}_{v}, w{k}_{v}, x{p}, {k});");
+                }
+
+                code.AppendLine("                w += step;");
+            }
+
+            code.AppendLine("                s += 4;");
+            code.AppendLine("            }");
+        }
     }
 
     // sum[c][o] += x[pixel][c] dy[pixel][o] over rows of pixels.
-    private static void Outer(StringBuilder code, string vector, int lanes, int channels, int vectors)
+    private static void Outer(StringBuilder code, string vector, int lanes, int channels, int vectors, bool byLane)
     {
         code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
         code.AppendLine($"    private static void Outer{channels}(in DenseOuter t)");
@@ -156,6 +184,14 @@ public sealed class DenseKernels : IIncrementalGenerator
         for (var v = 0; v < vectors; v++) code.AppendLine($"                var d{v} = {vector}.Load(dy + {v * lanes});");
         for (var c = 0; c < channels; c++)
         {
+            if (byLane && (channels - c / 4 * 4 >= 4 || channels - c / 2 * 2 >= 2)) // one of four channels or of two: nothing behind the last is read
+            {
+                var (part, first) = channels - c / 4 * 4 >= 4 ? ("Vector128", c / 4 * 4) : ("Vector64", c / 2 * 2);
+                if (c == first) code.AppendLine($"                var x{c} = {part}.Load(x + {c});");
+                for (var v = 0; v < vectors; v++) code.AppendLine($"                a{c}_{v} = {ByLane}(a{c}_{v}, d{v}, x{first}, {c - first});");
+                continue;
+            }
+
             if (vectors == 1)
             {
                 code.AppendLine($"                a{c}_0 = {vector}.MultiplyAddEstimate({vector}.Create(x[{c}]), d0, a{c}_0);");

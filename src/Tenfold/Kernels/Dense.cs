@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace Tenfold.Kernels;
@@ -147,6 +148,7 @@ internal static unsafe class Dense
         if (Simd.Pairs && tile.Factor != null) (tile.Products != null ? Paired512.Tiles : Paired512.Aparts)[pixels - 1](tile);
         else if (Simd.Width == 512) (blocks == 1 ? Dense512.Tiles1 : tile.Half ? Dense512.Tiles2Half : Dense512.Tiles2)[pixels - 1](tile);
         else if (Simd.Width == 256) Dense256.Tiles2[pixels - 1](tile);
+        else if (AdvSimd.Arm64.IsSupported) DenseArm64.Tiles4[pixels - 1](tile);
         else Halves(tile, pixels);
     }
 
@@ -191,6 +193,9 @@ internal static unsafe class Dense
                 break;
             case 256:
                 Dense256.Outers[channels - 1](outer);
+                break;
+            case var _ when AdvSimd.Arm64.IsSupported:
+                DenseArm64.Outers[channels - 1](outer);
                 break;
             default:
                 Dense128.Outers[channels - 1](outer);
