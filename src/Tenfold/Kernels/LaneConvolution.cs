@@ -217,6 +217,9 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
 
     public override string Name => _map.Whole ? $"depthwise, {(_phases.All(phase => phase.Columns.Regular || phase.Columns.Apart) ? "tiles" : "any taps")}" : $"lanes across groups, {_map.Planes} planes";
 
+    /// <summary>Whether each channel is convolved for itself, in tiles that share what they load.</summary>
+    public static bool InTiles(DenseShape shape) => LaneMap.Of(shape) is { Whole: true } && shape.Columns.All(columns => new LaneAxis(columns, shape.InPlane.Width).Regular);
+
     public override string Packing => _shape.Transposed ? $"lanes {_shape}" : $"lanes {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}";
 
     public override bool Activates => true;

@@ -98,7 +98,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
         Simd.Width == 512 && shape is { Pointwise: true, Transposed: false, OutPerGroup: >= 12 }
         && shape.OutPlane.Area >= Lanes && Panels(shape) * Lanes * 15L <= shape.OutPlane.Area * 16L
         && (long)shape.In * shape.OutPerGroup <= MostWeights
-        && ((long)shape.In * shape.OutPlane.Area <= MostMap || shape.OutPerGroup >= shape.InPerGroup);
+        && (shape.Groups > 1 || (long)shape.In * shape.OutPlane.Area <= MostMap || shape.OutPerGroup >= shape.InPerGroup);
 
     /// <summary>Tile <paramref name="item"/>: factors, products of weights, and weights scaled to the size of the map's numbers.</summary>
     public override void Pack(int item, float* kernel, float* scale, float* packed)

@@ -13,9 +13,54 @@ internal sealed partial class Plan
         if (options.Blocks) return [];
         HashSet<Node> plain = [.. graph.Nodes.Where(node => CanBePlain(node, options.Exact) && Forced(options, graph.NameOf(node)) is null)];
         while (plain.RemoveWhere(node => !(node.Inputs.All(Comes) || (node.Op is Pick && users[node].Count == 0)) || !(IsVector(node) || users[node].All(plain.Contains))) > 0) { }
+        AddParts(plain, graph, users, constants, options);
         return plain;
 
         bool Comes(Node input) => input.Op is Leaf || constants.Contains(input) || IsVector(input) || plain.Contains(input);
+    }
+
+    /// <summary>Adds parts of a network around pointwise convolutions in groups, whose channels seldom fill blocks of 16: those with as many of these as there are maps that change their layout at the border.</summary>
+    /// <remarks>What reads planes alone goes with them where it can, as depthwise convolutions and means of windows do; so does a concatenation that they read, whose maps are computed in their place.</remarks>
+    private static void AddParts(HashSet<Node> plain, Graph graph, Dictionary<Node, List<Node>> users, HashSet<Node> constants, RunOptions options)
+    {
+        HashSet<Node> grouped = [.. graph.Nodes.Where(node => Free(node) && Grouped(node))];
+        HashSet<Node> able = [.. grouped];
+        foreach (var node in graph.Nodes)
+            if (Free(node) && (node.Op is Concat { Axis: 1 } ? users[node].Any(grouped.Contains) && CanJoin(node, Layout.Plain) : Follows(node))) able.Add(node);
+
+        var seen = new HashSet<Node>();
+        foreach (var first in grouped)
+        {
+            if (!seen.Add(first)) continue;
+            var (part, counted, border) = (new List<Node> { first }, new HashSet<Node>(), 0);
+            for (var i = 0; i < part.Count; i++)
+                foreach (var near in part[i].Inputs.Concat(users[part[i]]))
+                    if (able.Contains(near) && seen.Add(near)) part.Add(near);
+            foreach (var node in part)
+            {
+                foreach (var input in node.Inputs)
+                    if (IsMap(input) && !able.Contains(input) && counted.Add(input)) border++;
+                if (users[node].Any(user => !able.Contains(user)) && !IsVector(node)) border++;
+            }
+
+            if (part.Count(grouped.Contains) >= border) plain.UnionWith(part);
+        }
+
+        bool Free(Node node) => !plain.Contains(node) && node.Shape.Rank == 4 && node.Inputs.Count > 0 && node.Inputs[0].Shape.Rank == 4 && Forced(options, graph.NameOf(node)) is null;
+
+        bool IsMap(Node node) => node.Op is not Leaf && !constants.Contains(node) && !IsVector(node);
+
+        bool Grouped(Node node) => node.Op switch
+        {
+            Convolution or Fused { First: Convolution } => constants.Contains(node.Inputs[1]) && Takes(Convolved(node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape)),
+            Chained { First: Pick } chain => constants.Contains(node.Inputs[chain.Arity]) && Takes(Convolved(chain.Second, chain.First.Infer([node.Inputs[0].Shape]), node.Inputs[chain.Arity].Shape, node.Shape)),
+            _ => false,
+        };
+
+        static bool Takes(DenseShape shape) => shape.Groups > 1 && PanelConvolution.Takes(shape);
+
+        bool Follows(Node node) => able.Contains(node.Inputs[0]) && node.Inputs.All(input => able.Contains(input) || !IsMap(input)) && CanBePlain(node, options.Exact)
+            && (node.Op is not (Convolution or Fused { First: Convolution }) || PlaneRowConvolution.Takes(Convolved(node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape)));
     }
 
     private static bool CanBePlain(Node node, bool exact) => node.Shape.Rank == 4 && node.Inputs.Count > 0 && node.Inputs[0].Shape.Rank == 4 && node.Op switch
@@ -26,6 +71,7 @@ internal sealed partial class Plan
         Pick => node.Shape.Plane.Area > 1,
         Fused { First: Multiply } => node.Inputs[0].Shape == node.Shape && IsVector(node.Inputs[1]),
         AdaptiveAvgPool => IsVector(node),
+        AvgPool => AsDepthwise(node) is { } windows && PlaneRowConvolution.Takes(windows),
         Tenfold.Add or Multiply => node.Inputs.All(input => input.Shape == node.Shape || (IsVector(input) && input.Shape.Batch == node.Shape.Batch && input.Channels == node.Channels)),
         Relu or Relu6 or LeakyRelu or Affine or Sigmoid or Tanh or Silu or HardSigmoid or HardSwish => true,
         ReluGradient or Relu6Gradient or LeakyReluGradient or SigmoidGradient or TanhGradient or SiluGradient or HardSigmoidGradient or HardSwishGradient => true,

@@ -29,11 +29,14 @@ internal sealed unsafe partial class Plan
     // in its place in the whole. What begins with an earlier whole, as in DenseNet, takes it in as a piece.
     private bool Joined(Node node)
     {
-        if (node.Shape.Rank != 4 || node.Shape.Batch > 1 || node.Inputs.SkipLast(1).Any(input => input.Channels % 16 != 0)) return false;
+        var layout = LayoutOf(node);
+        if (!CanJoin(node, layout)) return false;
+        foreach (var input in node.Inputs)
+            if (_plain.Contains(node) != _plain.Contains(input) && !IsView(input)) Get(input, layout);
         var pieces = new List<Slot>();
         for (var i = 0; i < node.Inputs.Count;)
         {
-            if (!SlotsIn(Layout.Blocked).TryGetValue(node.Inputs[i], out var slot) || slot.Constant) return false;
+            if (!SlotsIn(layout).TryGetValue(node.Inputs[i], out var slot) || slot.Constant) return false;
             var length = 1;
             if (slot.Whole is { } whole && _joined.TryGetValue(whole, out var parts) && parts.SequenceEqual(node.Inputs.Skip(i).Take(parts.Count)))
                 (slot, length) = (whole, parts.Count);
@@ -42,7 +45,7 @@ internal sealed unsafe partial class Plan
             i += length;
         }
 
-        var y = New(node, Layout.Blocked);
+        var y = New(node, layout);
         _joined[y] = node.Inputs;
         var offset = 0L;
         foreach (var piece in pieces)
@@ -53,6 +56,10 @@ internal sealed unsafe partial class Plan
 
         return true;
     }
+
+    // In plain order they lie side by side anyway, but what is computed there may run over its end, up to a multiple of 16.
+    private static bool CanJoin(Node node, Layout layout) =>
+        node.Shape is { Rank: 4, Batch: 1 } && node.Inputs.All(input => input.Op is not Leaf) && node.Inputs.SkipLast(1).All(input => (layout == Layout.Plain ? input.Shape.Count : input.Channels) % 16 == 0);
 
     private readonly Dictionary<Slot, IReadOnlyList<Node>> _joined = []; // what was put together of which maps
 

@@ -17,6 +17,7 @@ internal sealed unsafe partial class Plan
             case AdaptiveAvgPoolGradient:
                 Planewise(node, LinearAxis.Transposed(Adaptive(size.Height, map.Height), size.Height), LinearAxis.Transposed(Adaptive(size.Width, map.Width), size.Width), "bins");
                 return true;
+            case AvgPool when AsDepthwise(node) is { } windows: WindowMeans(node, windows); return true;
             case AvgPool op: Planewise(node, Rows(op, map.Height, size.Height), Columns(op, map.Width, size.Width), "windows"); return true;
             case AvgPoolGradient op:
                 Planewise(node, LinearAxis.Transposed(Rows(op.Pool, size.Height, map.Height), size.Height), LinearAxis.Transposed(Columns(op.Pool, size.Width, map.Width), size.Width), "windows");
@@ -100,6 +101,29 @@ internal sealed unsafe partial class Plan
 
         static Window[] MaxBins(int from, int to) =>
             [.. Enumerable.Range(0, to).Select(i => Bins.Of(new Size(from, 1), new Size(to, 1), i, 0).Rows).Select(bin => new Window(bin.From, bin.Length, 1))];
+    }
+
+    // The depthwise convolution whose weights are all alike, where every window counts as many pixels; null where it has no tiles.
+    private static DenseShape? AsDepthwise(Node node)
+    {
+        if (node is not { Op: AvgPool op, Shape.Rank: 4 }) return null;
+        var (from, to, kernel, stride, padding) = (node.Inputs[0].Shape.Plane, node.Shape.Plane, op.Kernel, op.Stride, op.Padding);
+        if (!op.CountIncludePad && padding != Padding.None) return null;
+        if ((to.Height - 1) * stride.Height + kernel.Height > from.Height + padding.Top + padding.Bottom || (to.Width - 1) * stride.Width + kernel.Width > from.Width + padding.Left + padding.Right) return null; // what hangs over does not count
+        var shape = new DenseShape(node.Shape.Batch, node.Channels, node.Channels, from, to, kernel, stride, new Size(padding.Top, padding.Left), 1, node.Channels, Transposed: false);
+        return node.Channels > 1 && LaneConvolution.InTiles(shape) ? shape : null;
+    }
+
+    private void WindowMeans(Node node, DenseShape windows)
+    {
+        var layout = LayoutOf(node);
+        ConvolutionKernel kernel = layout == Layout.Plain ? new PlaneRowConvolution(windows) : new LaneConvolution(windows, LaneMap.Of(windows)!);
+        Warming.Add(kernel.Warm);
+        var (x, y, bias) = (Get(node.Inputs[0], layout), New(node, layout), Now(Floats((node.Channels + 15) / 16 * 16)));
+        var weights = Now(Floats(kernel.PackedSize));
+        weights.Span.Fill(1f / windows.KernelSize.Area);
+        var then = new DenseEpilogue(null, s_all, s_all);
+        Add(Graph.NameOf(node), $"means of windows, {kernel.Name}, {kernel.Items} items", kernel.Items, [x, weights, bias], [y], (item, scratch) => kernel.Run(item, x.P, weights.P, bias.P, then, y.P, scratch), kernel.Scratch);
     }
 
     // The mean of each plane.

@@ -59,6 +59,40 @@ public class LayoutTests
         Check.Op(build, shape, differentiable: false);
     }
 
+    private static Node Stages(Node x, int groups, int channels) => x
+        .Conv(32, 3).Relu()
+        .Scope("1", u => u.ShuffleUnit(channels, groups, stride: 2, firstGroups: 1))
+        .Scope("2", u => u.ShuffleUnit(channels, groups))
+        .Scope("3", u => u.ShuffleUnit(channels, groups))
+        .Scope("4", u => u.ShuffleUnit(2 * channels, groups, stride: 2)) // 8x9: more of a panel would be empty than of a block
+        .Scope("5", u => u.ShuffleUnit(2 * channels, groups))
+        .Conv(20, 3);
+
+    [Theory]
+    [InlineData(1, 4, 240)]
+    [InlineData(1, 8, 384)]
+    [InlineData(2, 4, 240)]
+    public void Units_in_groups_lie_in_planes_within_a_network(int batch, int groups, int channels)
+    {
+        var graph = Stages(new Input([batch, 3, 30, 34]).Apply([], "x"), groups, channels).ToGraph("stages");
+        var plan = new Plan(graph, graph.Init(), Team.Of(1), frozen: true);
+        if (Simd.Width == 512 && batch == 1)
+        {
+            Assert.Equal(6, plan.Steps.Count(step => step.Kernel.StartsWith("pointwise", StringComparison.Ordinal) && step.Kernel.Contains("on planes", StringComparison.Ordinal)));
+            Assert.Equal(4, plan.Steps.Count(step => step.Kernel.StartsWith("depthwise, on planes", StringComparison.Ordinal) || step.Kernel.Contains("windows, depthwise, on planes", StringComparison.Ordinal)));
+            Assert.DoesNotContain(plan.Steps, step => step.Kernel.Contains("moved", StringComparison.Ordinal)); // both concatenations are computed in their place
+        }
+
+        Check.Op(x => Stages(x, groups, channels), [batch, 3, 30, 34], differentiable: false);
+    }
+
+    [Fact]
+    public void A_convolution_in_groups_by_itself_stays_in_blocks()
+    {
+        var graph = Image.Of(3, 15, 17).Conv(60, 3).Conv(60, 1, groups: 3).Conv(60, 3).ToGraph("one");
+        Assert.DoesNotContain(new Plan(graph, graph.Init(), Team.Of(1), frozen: true).Steps, step => step.Kernel.Contains("on planes", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData(1, 29, 7, 5)]
     [InlineData(2, 40, 3, 3)]

@@ -129,6 +129,7 @@ internal static class RouteChannels
     private static Node? InWholeBlocks(Node node, string name)
     {
         if (Convolves(node) is not { Groups: > 1 } conv || DenseShapes.Of(conv, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape) is not { Pointwise: true } shape || Kernels.LaneMap.Of(shape) is not null) return null;
+        if (shape.Batch == 1 && Kernels.PanelConvolution.Takes(shape)) return null; // on planes no lane is empty
         var (own, wide) = (shape.OutPerGroup, (shape.OutPerGroup + 15) / 16 * 16);
         var reads = 0; // groups, of all blocks
         for (var first = 0; first < shape.Out; first += 16) reads += shape.Reads(first, first + 16) is var (from, to) ? (to - from) / shape.InPerGroup : 0;
