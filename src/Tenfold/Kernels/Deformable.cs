@@ -381,14 +381,16 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
                 High = float.PositiveInfinity,
             };
             sum.Set(ref tile, sum.Scaled(packed + weights, exponent, room), 0, 1, null);
+            var limit = sum.Limit(exponent, Magnitude);
             var segments = Dense.Segments(count, blocks);
             for (var segment = 0; segment < segments; segment++)
             {
                 var first = count * segment / segments;
+                var pixels = count * (segment + 1) / segments - first;
                 tile.X = scratch + first * Dense.Block;
                 tile.Y = y + ((long)n * _product.OutBlocks + block) * plane + (long)(from + first) * Dense.Block;
-                tile.Products = exponent is null ? null : products + first;
-                Dense.Tile(ref tile, count * (segment + 1) / segments - first, blocks);
+                tile.Products = DenseSum.Within(limit, products + first, pixels);
+                Dense.Tile(ref tile, pixels, blocks);
             }
         }
     }

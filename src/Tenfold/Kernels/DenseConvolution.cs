@@ -222,6 +222,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             sum = tile.Sum;
             if (Pairs && another) exponent = sum.Exponent(sum.Places, x, columns, rows, rowStep, Magnitude);
             var weights = sum.Scaled(packed + tile.Weights, exponent, scratch + phase.RoomAt);
+            var limit = sum.Limit(exponent, Magnitude);
             for (var row = 0; row < rows; row++)
             {
                 var (begun, ended) = _shape.Pointwise ? (0, 1) : phase.OneRow ? (0, phase.Rows.Shifts.Length) : phase.Rows.Inside(from + row, _shape.InPlane.Height);
@@ -232,7 +233,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                 {
                     pixels = segment < more ? least + 1 : least;
                     kernel.X = x + (long)row * rowStep + column * Dense.Block;
-                    kernel.Products = exponent is not null ? products + row * columns + column : null;
+                    kernel.Products = DenseSum.Within(limit, products + row * columns + column, pixels);
                     kernel.Y = y + at + (long)column * kernel.YPixel;
                     kernel.Add = then.Add == null ? null : then.Add + at + (long)column * kernel.YPixel;
                     Dense.Tile(ref kernel, pixels, tile.Blocks);

@@ -57,6 +57,7 @@ internal sealed unsafe class DenseSum
     private const int Width = Dense.Block; // output channels of a tile with products in pairs
     private const int Least = 12; // pixels that are looked at, where there are so many
     private const int Near = 3; // powers of two by which the map's numbers may differ from what is expected: as many bits of the result's 24
+    private const float Most = 1024; // times what products of pairs are expected to be: those of numbers 32 times as large as the sample's, which cost five bits
 
     private static readonly int[] s_masks = Masks();
 
@@ -433,6 +434,29 @@ internal sealed unsafe class DenseSum
         if (mean is not (> 1e-24f and < 1e24f)) return null;
         var exponent = (int)MathF.Round(0.5f * MathF.Log2(mean));
         return Math.Abs(exponent) <= Near ? 0 : exponent;
+    }
+
+    /// <summary>How large a pixel's products may be for its numbers to be as large as <see cref="Exponent"/> said of the sample; 0 where each product must be computed by itself.</summary>
+    public float Limit(int? exponent, float magnitude)
+    {
+        if (exponent is not { } power) return 0;
+        var size = MathF.ScaleB(magnitude, power);
+        return Most * MathF.Sqrt(_tripleRow[_sections] / 3) * size * size;
+    }
+
+    /// <summary>The products of some pixels as a tile wants them: null, so that it computes each product by itself, where one of the pixels holds much larger numbers than the sample did.
+    /// In a map of a few large numbers between small ones, as a gradient is behind a stride, those would lose all digits.</summary>
+    /// <param name="limit">From <see cref="Limit"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float* Within(float limit, float* products, int pixels)
+    {
+        if (limit == 0) return null;
+        var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
+        var (most, p) = (Vector512.Create(limit), 0);
+        for (; p + Width <= pixels; p += Width)
+            if (!Vector512.LessThanAll(Vector512.Abs(Vector512.Load(products + p)), most)) return null;
+        var rest = Vector512.Load(products + p) & Vector512.Load(masks + (pixels - p) * Width).AsSingle(); // scaled weights follow, of which some are read
+        return Vector512.LessThanAll(Vector512.Abs(rest), most) ? products : null;
     }
 
     /// <summary>The mean square of a map's numbers, from a thousand of its vectors at most.</summary>

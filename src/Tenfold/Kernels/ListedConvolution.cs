@@ -129,13 +129,14 @@ internal sealed unsafe class ListedConvolution : PackedKernel
             var first = ((long)n * _shape.OutBlocks + tile.Block) * plane + (long)from * Dense.Block;
             var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, plane);
             sum.Set(ref kernel, places, sum.Scaled(packed + tile.Weights, exponent, scratch + DenseSum.ProductsSize(_strip)), 0, 1, null);
+            var limit = sum.Limit(exponent, Magnitude);
             var segments = Dense.Segments(pixels, tile.Blocks);
             var (least, more) = Math.DivRem(pixels, segments);
             for (var (segment, begin, count) = (0, 0, 0); segment < segments; segment++, begin += count)
             {
                 count = segment < more ? least + 1 : least;
                 kernel.X = x[0] + (long)(from + begin) * Dense.Block;
-                kernel.Products = exponent is null ? null : scratch + begin;
+                kernel.Products = DenseSum.Within(limit, scratch + begin, count);
                 kernel.Y = y + first + (long)begin * Dense.Block;
                 kernel.Add = then.Add == null ? null : then.Add + first + (long)begin * Dense.Block;
                 Dense.Tile(ref kernel, count, tile.Blocks);

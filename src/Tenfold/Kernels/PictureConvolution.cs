@@ -123,6 +123,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
             var weights = _sum.Scaled(packed + Weights(block), exponent, products + Products(_strip));
             var kernel = then.Tile(bias + block * Dense.Block, blocks, outPlane);
             kernel.Half = Half(block);
+            var limit = _sum.Limit(exponent, Magnitude);
             var segments = Dense.Segments(columns, blocks);
             for (var row = from; row < to; row++)
             {
@@ -134,7 +135,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
                     var column = columns * segment / segments;
                     var pixels = columns * (segment + 1) / segments - column;
                     kernel.X = Row(scratch, row, top) + column * Dense.Block;
-                    kernel.Products = exponent is null ? null : products + (row - from) * columns + column;
+                    kernel.Products = DenseSum.Within(limit, products + (row - from) * columns + column, pixels);
                     kernel.Y = y + at + column * Dense.Block;
                     kernel.Add = then.Add == null ? null : then.Add + at + column * Dense.Block;
                     Dense.Tile(ref kernel, pixels, blocks);

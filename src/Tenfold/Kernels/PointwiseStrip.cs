@@ -63,13 +63,14 @@ internal sealed unsafe class PointwiseStrip
         var (block, blocks) = Tiles[tile];
         var kernel = layer.Then.Tile(layer.Bias + block * Dense.Block, blocks, plane);
         _sum.Set(ref kernel, _sum.Scaled(layer.Packed + _weights[tile], exponent, scratch + _room), 0, 1, null);
+        var limit = _sum.Limit(exponent, Whole.Magnitude);
         var segments = Dense.Segments(pixels, blocks);
         var (least, more) = Math.DivRem(pixels, segments);
         for (var (segment, first, count) = (0, 0, 0); segment < segments; segment++, first += count)
         {
             count = segment < more ? least + 1 : least;
             kernel.X = x + first * Dense.Block;
-            kernel.Products = exponent is null ? null : scratch + first;
+            kernel.Products = DenseSum.Within(limit, scratch + first, count);
             kernel.Y = y + at + first * Dense.Block;
             kernel.Add = layer.Then.Add == null ? null : layer.Then.Add + at + first * Dense.Block;
             Dense.Tile(ref kernel, count, blocks);

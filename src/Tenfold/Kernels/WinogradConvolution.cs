@@ -322,13 +322,15 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         for (var i = 0; i < _area; i++)
         {
             outputs.Sum.Set(ref kernel, outputs.Sum.Scaled(packed + outputs.Weights + i * outputs.Sum.PackedSize(width), exponents[i], room), 0, 1, null);
+            var limit = outputs.Sum.Limit(exponents[i], Magnitude * _magnitudes[i]);
             for (var segment = 0; segment < segments; segment++)
             {
                 var tile = count * segment / segments;
+                var tiles = count * (segment + 1) / segments - tile;
                 kernel.X = v + i * _vStep + tile * Dense.Block;
                 kernel.Y = m + i * _mStep + tile * Dense.Block;
-                kernel.Products = exponents[i] is not null ? products + i * count + tile : null;
-                Dense.Tile(ref kernel, count * (segment + 1) / segments - tile, outputs.Blocks);
+                kernel.Products = DenseSum.Within(limit, products + i * count + tile, tiles);
+                Dense.Tile(ref kernel, tiles, outputs.Blocks);
             }
         }
     }

@@ -152,6 +152,7 @@ internal sealed unsafe partial class Plan
     private Slot Packed(string name, Node node, PackedKernel convolution)
     {
         var (kernel, factor) = node.Op is ScaledKernel ? (node.Inputs[0], Get(node.Inputs[1], Layout.Plain)) : (node, null);
+        var size = Math.Max(1, convolution.PackedSize); // a transposed convolution of which padding alone would be left reads no weights
         if (_constants.Contains(node))
             return _shared.Get(Constants.Key(node) is { } key ? $"{key} {convolution.Packing}" : null, () =>
             {
@@ -160,7 +161,7 @@ internal sealed unsafe partial class Plan
                 var reordered = tensor is null ? Get(kernel, Layout.Plain) : null;
                 var passing = tensor?.Place is { } place ? Stored(tensor, place) : null;
                 if (passing is not null) _ = MeanSquare(node, passing.Span); // which the next layers ask for, while the numbers are here
-                var made = Now(new Slot([checked((int)convolution.PackedSize)], Layout.Plain), clear: false);
+                var made = Now(new Slot([checked((int)size)], Layout.Plain), clear: false);
                 _team.Run([new Step(name, "pack the kernel", convolution.PackItems, (item, _) =>
                 {
                     fixed (float* k = passing is not null ? passing.Span : tensor is null ? reordered!.Span : tensor.Span) convolution.Pack(item, k, factor is null ? null : factor.P, made.P);
@@ -168,7 +169,7 @@ internal sealed unsafe partial class Plan
                 return made;
             });
 
-        var (plain, packed) = (Get(kernel, Layout.Plain), Floats(convolution.PackedSize));
+        var (plain, packed) = (Get(kernel, Layout.Plain), Floats(size));
         Slot[] reads = factor is null ? [plain] : [plain, factor];
         Add(name, "pack the kernel", convolution.PackItems, reads, [packed], (item, _) => convolution.Pack(item, plain.P, factor is null ? null : factor.P, packed.P));
         return packed;

@@ -62,7 +62,7 @@ internal sealed unsafe partial class Plan
 
     private void RunSamples(Span<long> times)
     {
-        var (from, to, into) = (_each!.SlotsIn(Layout.Plain)[_each.Graph.Inputs[0]], _each.SlotsIn(Layout.Blocked)[_each.Graph.Outputs[0]], SlotsIn(Layout.Blocked)[Graph.Inputs[0]]);
+        var (from, to, into) = (_each!.SlotsIn(Layout.Plain)[_each._inputs[0]], _each.SlotsIn(Layout.Blocked)[_each.Graph.Outputs[0]], SlotsIn(Layout.Blocked)[_inputs[0]]);
         Span<long> own = times.IsEmpty ? default : new long[_each._steps.Count];
         times.Clear();
         try

@@ -14,6 +14,7 @@ internal sealed partial class Plan
     private readonly Weights _weights;
     private readonly Constants _shared;
     private readonly Dictionary<Node, List<Node>> _users;
+    private readonly IReadOnlyList<Node> _inputs; // also those of which passes leave nothing to be read
     private readonly HashSet<Node> _constants; // computed when somebody asks for them
     private readonly HashSet<Node> _plain;
     private readonly Dictionary<Node, Choice> _chosen;
@@ -47,14 +48,15 @@ internal sealed partial class Plan
             graph = graph.Pass((node, _) => node == cut ? new Input(node.Shape).Apply([], graph.NameOf(node)) : null);
         }
 
+        _inputs = graph.Inputs;
         Graph = graph = Passes.All(graph, frozen, _options.Without);
         _users = graph.Users();
         _constants = frozen ? graph.Constants() : [];
         _plain = InPlainOrder(graph, _users, _constants, _options);
         _chosen = Chosen();
 
-        foreach (var input in graph.Inputs) Keep(New(input, _each is null ? Layout.Plain : Layout.Blocked)).Last = -1;
-        if (_each is not null) _magnitudes[graph.Inputs[0]] = _each.Magnitude(_each.Graph.Outputs[0]);
+        foreach (var input in _inputs) Keep(New(input, _each is null ? Layout.Plain : Layout.Blocked)).Last = -1;
+        if (_each is not null) _magnitudes[_inputs[0]] = _each.Magnitude(_each.Graph.Outputs[0]);
         if (!frozen)
             foreach (var parameter in graph.Parameters.Values) Keep(New(parameter, Layout.Plain));
         foreach (var node in graph.Nodes)
@@ -93,7 +95,7 @@ internal sealed partial class Plan
         Steps = _each is null ? _steps : [.. _each._steps.Select(OfAll), .. _steps];
     }
 
-    /// <summary>The graph as the compiler rewrote it, with the inputs, outputs and parameters that it had; without what is computed a sample at a time.</summary>
+    /// <summary>The graph as the compiler rewrote it, with the outputs that it had, and the inputs and parameters that they still depend on; without what is computed a sample at a time.</summary>
     public Graph Graph { get; }
 
     /// <summary>In their order; those of single samples stand for all of them.</summary>
@@ -106,7 +108,7 @@ internal sealed partial class Plan
     public long ArenaBytes => _arena.Size * sizeof(float) + (_each?.ArenaBytes ?? 0);
 
     /// <summary>Where input i is written before a run, row-major.</summary>
-    public Span<float> Input(int index) => (_samples ?? SlotsIn(Layout.Plain)[Graph.Inputs[index]]).Span;
+    public Span<float> Input(int index) => (_samples ?? SlotsIn(Layout.Plain)[_inputs[index]]).Span;
 
     /// <summary>Output i after a run, row-major.</summary>
     public ReadOnlySpan<float> Output(int index) => SlotsIn(Layout.Plain)[Graph.Outputs[index]].Span;
@@ -121,7 +123,7 @@ internal sealed partial class Plan
     /// write behind an output's unless its count is a multiple of 16.</remarks>
     public unsafe void Run(ReadOnlySpan<float> input, Span<float> output, Span<long> times = default)
     {
-        var (from, to) = (_samples ?? SlotsIn(Layout.Plain)[Graph.Inputs[0]], SlotsIn(Layout.Plain)[Graph.Outputs[0]]);
+        var (from, to) = (_samples ?? SlotsIn(Layout.Plain)[_inputs[0]], SlotsIn(Layout.Plain)[Graph.Outputs[0]]);
         var apart = from != to && !output.Overlaps(input);
         fixed (float* x = input, y = output)
         {

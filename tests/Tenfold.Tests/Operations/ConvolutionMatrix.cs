@@ -20,6 +20,8 @@ public class ConvolutionMatrix : Matrix<ConvolutionMatrix>, ICases
         new("stride 2 that leaves a rest", x => x.Conv(4, 3, stride: 2, pad: 0), [1, 3, 8, 10]),
         new("stride (3, 1)", x => x.Conv(2, (3, 2), stride: (3, 1), pad: (1, 0)), [1, 2, 9, 4]),
         new("stride above the kernel", x => x.Conv(3, 2, stride: 3, pad: 0), [1, 2, 9, 8]),
+        new("1x1 stride 2 that reads padding alone", x => x.Conv(6, 1, stride: 2, pad: 1), [1, 4, 1, 1]),
+        new("depthwise that reads padding alone", x => x.Depthwise(1, stride: 2, pad: 1), [1, 4, 1, 1]),
         new("1x1 stride 2", x => x.Conv(6, 1, stride: 2), [2, 4, 5, 6]),
         new("stem 7x7 stride 2", x => x.Conv(4, 7, stride: 2, bias: false), [1, 3, 13, 11]),
         new("stem 7x7 stride 2 of a wide map", x => x.Conv(35, 7, stride: 2).Relu(), [2, 3, 9, 61]) { Places = 4 },

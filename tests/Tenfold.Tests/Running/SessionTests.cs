@@ -96,6 +96,16 @@ public class SessionTests
     }
 
     [Fact]
+    public void An_input_of_which_nothing_is_read_stays_an_input()
+    {
+        var (x, y) = (new Input([2, 16, 3, 4]).Apply([], "x"), new Input([2, 7, 3, 4]).Apply([], "y"));
+        var graph = x.Concat(y).Slice(16, 7).Relu().ToGraph("the second");
+        var session = new Session(graph, graph.Init());
+        var (first, second) = (Noise(x.Shape, 1), Noise(y.Shape, 2));
+        Assert.Equal(second.Span.ToArray().Select(number => Math.Max(0, number)), session.RunAll(first, second)[0].Span.ToArray());
+    }
+
+    [Fact]
     public void A_profile_names_every_step_and_adds_up_to_the_whole()
     {
         var model = new Model(Network.Create("resnet20"));

@@ -1,0 +1,252 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Xunit;
+
+namespace Tenfold.Tests;
+
+/// <summary>Random networks by every way that the compiler knows, against their definitions in double precision.</summary>
+/// <remarks>The same networks on every machine. <c>TENFOLD_FUZZ_MINUTES=60</c> goes on to others for an hour, <c>TENFOLD_FUZZ_SEED</c> begins elsewhere. A failure names its network, and the rest go on.
+/// What fails by little may be a network that magnifies rounding, or a choice between two equal numbers: what is looked for is wrong by much.</remarks>
+public sealed class RandomNetworkTests(ITestOutputHelper output)
+{
+    private static readonly RunOptions[] s_ways =
+    [
+        new() { Exact = true },
+        .. Enum.GetValues<CompilerPasses>().Where(pass => pass != CompilerPasses.None).Select(pass => new RunOptions { Without = pass }),
+        new() { Without = (CompilerPasses)31 },
+        new() { Without = (CompilerPasses)31, Exact = true },
+        new() { Blocks = true },
+        .. Enum.GetValues<ConvolutionAlgorithm>().Select(algorithm => new RunOptions { Algorithms = new Dictionary<string, ConvolutionAlgorithm> { ["*"] = algorithm } }),
+    ];
+
+    [Fact]
+    public void Give_what_they_are_defined_to_give() => Fuzz(12, seed =>
+    {
+        var graph = new RandomNetwork(seed).Graph;
+        var (weights, inputs) = (Weights(graph, seed), Inputs(graph, seed));
+        var (expected, rounding) = Expected(graph, weights, inputs);
+        var session = new Session(graph, weights, new RunOptions { Threads = 1 });
+        var first = session.RunAll(inputs);
+        Close(expected, rounding, first, "the session");
+        Same(first, new Session(graph, weights, new RunOptions { Threads = 2 }).RunAll(inputs), "two threads");
+        _ = session.RunAll([.. inputs.Select(x => Filled(x.Shape, float.NaN))]);
+        Same(first, session.RunAll(inputs), "after a run on NaN");
+        Lent(session, graph, inputs, first);
+
+        var open = new Plan(graph, weights, Team.Of(1 + (int)(seed % 2)), frozen: false);
+        Close(expected, rounding, Run(open, inputs), "the open plan");
+        for (var i = 0; i < s_ways.Length; i++)
+        {
+            var options = s_ways[i] with { Threads = 1 + (int)((seed + (ulong)i) % 2) };
+            Close(expected, Loose(rounding, options), new Session(graph, weights, options).RunAll(inputs), Named(options));
+        }
+
+        // In the same session other batches.
+        var batch = 1 + (int)(seed % 4);
+        Graph? other;
+        try
+        {
+            other = graph.WithBatch(batch);
+        }
+        catch (ShapeException)
+        {
+            return; // a sum over samples, say, that fits one number of them
+        }
+
+        if (other.Inputs[0].Shape == graph.Inputs[0].Shape || other.Cost.Macs > 30_000_000) return;
+        var others = Inputs(other, seed);
+        (expected, rounding) = Expected(other, weights, others);
+        Close(expected, rounding, session.RunAll(others), $"a batch of {batch}");
+        Same(first, session.RunAll(inputs), "after another batch");
+    });
+
+    [Fact]
+    public void Have_the_gradients_that_are_defined() => Fuzz(12, seed =>
+    {
+        var forward = new RandomNetwork(seed, differentiable: true).Graph;
+        Node[] targets = [.. forward.Inputs, .. forward.Parameters.Values.Where(node => node.Op is Parameter { Trained: true })];
+        Node[] outputs = [.. forward.Outputs];
+        var gradients = new List<Node>();
+        for (var i = 0; i < outputs.Length; i++) gradients.AddRange((outputs[i] * new Input(outputs[i].Shape).Apply([], $"r{i}")).Gradient(targets).OfType<Node>());
+        var graph = new Graph($"gradients {seed}", [.. outputs, .. gradients.Distinct()]);
+        if (graph.Cost.Macs > 60_000_000) return;
+        var (weights, inputs) = (Weights(graph, seed), Inputs(graph, seed));
+        var (expected, rounding) = Expected(graph, weights, inputs, norm: true);
+        RunOptions[] ways = [new(), s_ways[seed % (ulong)s_ways.Length]];
+        foreach (var options in ways)
+            foreach (var frozen in new[] { false, true })
+            {
+                var one = Run(new Plan(graph, weights, Team.Of(1), frozen, options), inputs);
+                Close(expected, Loose(rounding, options), one, $"{(frozen ? "frozen" : "open")}, {Named(options)}", norm: true);
+                var plan = new Plan(graph, weights, Team.Of(2), frozen, options);
+                Same(one, Run(plan, inputs), "two threads");
+                _ = Run(plan, [.. inputs.Select(x => Filled(x.Shape, float.NaN))]);
+                Same(one, Run(plan, inputs), "after a run on NaN");
+            }
+    });
+
+    [Fact]
+    public void Take_numbers_of_any_size() => Fuzz(40, seed =>
+    {
+        var graph = new RandomNetwork(seed).Graph;
+        var (weights, inputs) = (Weights(graph, seed), Inputs(graph, seed, extreme: true));
+        foreach (var exact in new[] { false, true })
+        {
+            var session = new Session(graph, weights, new RunOptions { Threads = 1, Exact = exact });
+            var first = session.RunAll(inputs);
+            Same(first, session.RunAll(inputs), "a second run");
+            Same(first, new Session(graph, weights, new RunOptions { Threads = 2, Exact = exact }).RunAll(inputs), "two threads");
+        }
+    });
+
+    private void Fuzz(ulong networks, Action<ulong> test)
+    {
+        var minutes = double.Parse(Environment.GetEnvironmentVariable("TENFOLD_FUZZ_MINUTES") ?? "0", CultureInfo.InvariantCulture);
+        var seed = ulong.TryParse(Environment.GetEnvironmentVariable("TENFOLD_FUZZ_SEED"), out var chosen) ? chosen : 1;
+        var (clock, failures, begin) = (Stopwatch.StartNew(), new List<string>(), seed);
+        for (; seed < begin + networks || clock.Elapsed.TotalMinutes < minutes; seed++)
+        {
+            try
+            {
+                test(seed);
+            }
+            catch (Exception failure)
+            {
+                failures.Add($"network {seed}: {(failure is Xunit.Sdk.XunitException ? failure.Message : failure)}");
+            }
+        }
+
+        output.WriteLine($"{seed - begin} networks");
+        if (failures.Count > 0) Assert.Fail(string.Join('\n', failures));
+    }
+
+    private static Weights Weights(Graph graph, ulong seed)
+    {
+        var weights = graph.Init(seed);
+        foreach (var (name, node) in graph.Parameters)
+        {
+            var (random, role) = (Philox.Named(seed, name), ((Parameter)node.Op).Role);
+            var numbers = weights[name].Span;
+            if (role is "weight" && node.Shape.Rank > 1) continue;
+            for (var i = 0; i < numbers.Length; i++) numbers[i] = role == "running_var" ? 0.5f + (float)random.Uniform((ulong)i) : role is "weight" or "scale" ? 0.4f + (float)random.Uniform((ulong)i) : 0.3f * (float)random.Normal((ulong)i);
+        }
+
+        return weights;
+    }
+
+    private static Tensor[] Inputs(Graph graph, ulong seed, bool extreme = false) => [.. graph.Inputs.Select((node, i) =>
+    {
+        var (x, random) = (new Tensor(node.Shape), Philox.Named(seed, $"input {i}"));
+        var kind = extreme ? 8 + random.Below(7, ulong.MaxValue) : random.Below(8, ulong.MaxValue);
+        var plane = x.Shape.Rank == 4 ? x.Shape.Plane.Area : 1;
+        for (var j = 0; j < x.Span.Length; j++)
+        {
+            var (value, here) = (random.Normal(2 * (ulong)j), random.Uniform((2 * (ulong)j) + 1));
+            x.Span[j] = (float)(kind switch
+            {
+                0 => value + 3,
+                1 => here < 0.6 ? 0 : value,
+                2 => 200 * value,
+                3 => value / 1000,
+                4 => value * Math.ScaleB(1, random.Below(5, (ulong)(j / plane % x.Shape[1]), 1) - 2), // each channel of its own size
+                < 8 => value,
+                8 => 1e30 * value,
+                9 => 1e-30 * value,
+                10 => here < 0.02 ? 1e30 : value,
+                11 => here < 0.02 ? double.NaN : value,
+                12 => here < 0.02 ? double.PositiveInfinity : here < 0.03 ? double.NegativeInfinity : value,
+                13 => 0,
+                _ => 1e-40 * value,
+            });
+        }
+
+        return x;
+    })];
+
+    private static double[] Loose(double[] rounding, RunOptions options) => Array.ConvertAll(rounding, error => (options.Algorithms.Values.Contains(ConvolutionAlgorithm.Winograd6) ? 20 : 1) * error);
+
+    private static string Named(RunOptions options) =>
+        $"without {options.Without}{(options.Exact ? ", exact" : "")}{(options.Blocks ? ", in blocks" : "")}{string.Concat(options.Algorithms.Values.Select(algorithm => $", {algorithm}"))}";
+
+    private static Tensor Filled(Shape shape, float value)
+    {
+        var x = new Tensor(shape);
+        x.Span.Fill(value);
+        return x;
+    }
+
+    private static Tensor[] Run(Plan plan, Tensor[] inputs)
+    {
+        for (var i = 0; i < inputs.Length; i++) inputs[i].Span.CopyTo(plan.Input(i));
+        plan.Run();
+        return [.. plan.Graph.Outputs.Select((y, i) => new Tensor(y.Shape, plan.Output(i).ToArray()))];
+    }
+
+    // Memory of the caller's, anywhere, and nothing written beside it.
+    private static void Lent(Session session, Graph graph, Tensor[] inputs, Tensor[] first)
+    {
+        if (inputs.Length != 1 || first.Length != 1 || graph.Inputs[0].Shape.Rank == 0) return;
+        const int Beside = 64;
+        var memory = new float[first[0].Span.Length + (2 * Beside) + 1];
+        for (var shift = 0; shift < 2; shift++)
+        {
+            Array.Fill(memory, 123);
+            session.Run(inputs[0].Span, memory.AsSpan(Beside + shift, first[0].Span.Length));
+            for (var i = 0; i < memory.Length; i++)
+            {
+                if (i >= Beside + shift && i < Beside + shift + first[0].Span.Length)
+                {
+                    if (BitConverter.SingleToUInt32Bits(memory[i]) != BitConverter.SingleToUInt32Bits(first[0].Span[i - Beside - shift])) Assert.Fail($"lent memory: {memory[i]} at {i - Beside - shift}, not {first[0].Span[i - Beside - shift]}");
+                }
+                else if (memory[i] != 123) Assert.Fail($"lent memory: written at {i - Beside - shift} of {first[0].Span.Length}");
+            }
+        }
+    }
+
+    // In double precision, and what an output may differ by: from what the definitions in single precision make of it.
+    private static (Values<double>[] Outputs, double[] Rounding) Expected(Graph graph, Weights weights, Tensor[] inputs, bool norm = false)
+    {
+        var expected = Reference.Run(graph, weights.ToDictionary(pair => pair.Key, pair => Values<double>.From(pair.Value)), [.. inputs.Select(Values<double>.From)]);
+        var single = Reference.Run(graph, weights, inputs);
+        return (expected, [.. expected.Select((y, i) => 1e-3 + (300 * Error(y, single[i], norm).Error))]);
+    }
+
+    private static (double Error, int Worst) Error(Values<double> expected, Tensor y, bool norm)
+    {
+        var (largest, error, worst, squares, all) = (0.0, 0.0, 0, 0.0, 0.0);
+        for (var i = 0; i < expected.Data.Length; i++)
+        {
+            var difference = Math.Abs(expected[i] - y.Span[i]);
+            largest = Math.Max(largest, Math.Abs(expected[i]));
+            squares += difference * difference;
+            all += expected[i] * expected[i];
+            if (difference <= error) continue;
+            (error, worst) = (double.IsNaN(difference) ? double.PositiveInfinity : difference, i);
+        }
+
+        if (largest < 1e-30) return (0, 0); // what rounding leaves of nothing
+        return (norm ? Math.Sqrt(squares / all) : error / largest, worst);
+    }
+
+    private static void Close(Values<double>[] expected, double[] rounding, Tensor[] outputs, string what, bool norm = false)
+    {
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Assert.Equal(expected[i].Shape, outputs[i].Shape);
+            var (error, worst) = Error(expected[i], outputs[i], norm);
+            if (error > rounding[i] || (double.IsNaN(error) && double.IsFinite(rounding[i]))) Assert.Fail($"{what}: output {i}, {expected[i].Shape}: {outputs[i].Span[worst]:g9} at {worst}, not {expected[i][worst]:g9} (an error of {error:g3}, allowed {rounding[i]:g3})");
+        }
+    }
+
+    private static void Same(Tensor[] expected, Tensor[] outputs, string what)
+    {
+        for (var i = 0; i < expected.Length; i++)
+        {
+            var bits = MemoryMarshal.Cast<float, uint>(expected[i].Span);
+            var at = bits.CommonPrefixLength(MemoryMarshal.Cast<float, uint>(outputs[i].Span));
+            if (at == bits.Length) continue;
+            Assert.Fail($"{what}: output {i}, {expected[i].Shape}, differs: {outputs[i].Span[at]:g9} at {at}, not {expected[i].Span[at]:g9}");
+        }
+    }
+}
