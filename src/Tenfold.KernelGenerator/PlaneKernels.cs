@@ -32,9 +32,9 @@ public sealed class PlaneKernels : IIncrementalGenerator
                 code.AppendLine($"    public static readonly delegate*<in PlaneTile, void>[] Tiles{kernel}By{stride} = [{string.Join(", ", Enumerable.Range(1, Rows).Select(rows => $"&Tile{kernel}By{stride}x{rows}"))}];");
             }
 
-        var most = vector == "Vector512" ? 4 : 2; // rows of four sums, in 32 registers or 16
-        code.AppendLine("    /// <summary>Rows of four output channels that are computed together.</summary>");
-        code.AppendLine($"    public const int Most = {most};");
+        const int most = 4;
+        code.AppendLine("    /// <summary>Rows of four output channels that are computed together: as their sums fit into 32 registers or 16.</summary>");
+        code.AppendLine(vector == "Vector512" ? $"    public const int Most = {most};" : $"    public static int Most => System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? {most} : {most / 2};");
         foreach (var stride in new[] { 1, 2 })
         {
             for (var rows = 1; rows <= most; rows++) Group(code, vector, 3, stride, rows);
