@@ -12,26 +12,41 @@ internal static unsafe class Matrix
 
     private const int Ahead = 512; // weights: 2 KB
 
+    private const int Piece = 2048; // weights of a row, for several samples: of four rows 32 KB, as the first-level cache has
+
     /// <summary>y[n, o] = bias[o] + sum over f of w[o, f] x[n, f] for o in [from, to): both operands lie along f.</summary>
     /// <param name="bias">Or null.</param>
     /// <param name="yRow">Floats from one n to the next in y.</param>
     public static void Dots(float* x, float* w, float* bias, float* y, int samples, int features, int from, int to, int yRow)
     {
+        for (var n = 0; n < samples; n++)
+            for (var o = from; o < to; o++) y[(long)n * yRow + o] = bias == null ? 0 : bias[o];
+
+        // All samples read a piece of eight rows while the next piece comes to the second-level cache, each call asking for its share of it.
+        var (piece, calls) = samples < 3 ? (features, 0) : (Piece, 2 * (samples / 3));
         for (var o = from; o < to; o += Rows)
-        {
-            var rows = Math.Min(Rows, to - o);
-            var n = 0;
-            for (; n + 3 <= samples; n += 3)
-                for (var row = 0; row < rows; row += 4) Dots3(x + (long)n * features, w, bias, y + (long)n * yRow, features, o + row, Math.Min(4, rows - row), yRow);
-            for (; n < samples; n++) Dots1(x + (long)n * features, w, bias, y + (long)n * yRow, features, o, rows);
-        }
+            for (var f = 0; f < features; f += piece)
+            {
+                var (rows, length, n, call) = (Math.Min(Rows, to - o), Math.Min(piece, features - f), 0, 0);
+                var at = w + (long)o * features + f;
+                var next = f + piece < features ? at + piece : at - f + (long)Rows * features;
+                for (; rows == Rows && n + 3 <= samples; n += 3)
+                    for (var row = 0; row < Rows; row += 4, call++)
+                    {
+                        var ahead = next + (long)(Rows * call / calls) * features;
+                        var end = next + (long)(Rows * (call + 1) / calls) * features;
+                        Dots3(x + (long)n * features + f, at + (long)row * features, y + (long)n * yRow + o + row, features, length, yRow, ahead, end);
+                    }
+
+                for (; n < samples; n++) Dots1(x + (long)n * features + f, at, y + (long)n * yRow + o, features, length, rows);
+            }
     }
 
     /// <summary>Calls what <see cref="Dots"/> calls for one sample, on nothing, so that it is compiled.</summary>
     public static void Warm()
     {
-        float y;
-        Dots(&y, &y, null, &y, samples: 1, features: 0, from: 0, to: 1, yRow: 1);
+        float y = 0;
+        Dots1(&y, &y, &y, features: 0, length: 0, rows: 1);
     }
 
     /// <summary>c[i, j] = sum over k of a[i, k] b[k, j] for i in [from, to).</summary>
@@ -98,75 +113,65 @@ internal static unsafe class Matrix
             }
     }
 
-    // Four rows of w by three of x. Where there are fewer rows the last is computed again and not stored.
+    // Adds four rows of w by three of x, and asks for as much of the rows [ahead, end). One stride for all, since more pointers than these would not stay in registers.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Dots3(float* x, float* w, float* bias, float* y, int features, int o, int rows, int yRow)
+    private static void Dots3(float* x, float* w, float* y, nint features, int length, int yRow, float* ahead, float* end)
     {
-        var w0 = w + (long)o * features;
-        var w1 = w + (long)(o + Math.Min(1, rows - 1)) * features;
-        var w2 = w + (long)(o + Math.Min(2, rows - 1)) * features;
-        var w3 = w + (long)(o + Math.Min(3, rows - 1)) * features;
-        var x1 = x + features;
-        var x2 = x1 + features;
         Vector<float> a00 = default, a01 = default, a02 = default, a10 = default, a11 = default, a12 = default;
         Vector<float> a20 = default, a21 = default, a22 = default, a30 = default, a31 = default, a32 = default;
-        var f = 0;
-        for (; f + Vector<float>.Count <= features; f += Vector<float>.Count)
+        var (two, three, step, left) = (2 * features, 3 * features, Vector<float>.Count, length);
+        for (; left >= step; left -= step, x += step, w += step, ahead += step, end += step)
         {
-            var p = Vector.Load(x + f);
-            var q = Vector.Load(x1 + f);
-            var r = Vector.Load(x2 + f);
-            var u = Vector.Load(w0 + f);
+            if (Sse.IsSupported)
+                for (var row = ahead; row < end; row += features) Sse.Prefetch1(row);
+            var p = Vector.Load(x);
+            var q = Vector.Load(x + features);
+            var r = Vector.Load(x + two);
+            var u = Vector.Load(w);
             a00 = Vector.MultiplyAddEstimate(u, p, a00);
             a01 = Vector.MultiplyAddEstimate(u, q, a01);
             a02 = Vector.MultiplyAddEstimate(u, r, a02);
-            u = Vector.Load(w1 + f);
+            u = Vector.Load(w + features);
             a10 = Vector.MultiplyAddEstimate(u, p, a10);
             a11 = Vector.MultiplyAddEstimate(u, q, a11);
             a12 = Vector.MultiplyAddEstimate(u, r, a12);
-            u = Vector.Load(w2 + f);
+            u = Vector.Load(w + two);
             a20 = Vector.MultiplyAddEstimate(u, p, a20);
             a21 = Vector.MultiplyAddEstimate(u, q, a21);
             a22 = Vector.MultiplyAddEstimate(u, r, a22);
-            u = Vector.Load(w3 + f);
+            u = Vector.Load(w + three);
             a30 = Vector.MultiplyAddEstimate(u, p, a30);
             a31 = Vector.MultiplyAddEstimate(u, q, a31);
             a32 = Vector.MultiplyAddEstimate(u, r, a32);
         }
 
-        for (var row = 0; row < rows; row++)
-        {
-            var (s0, s1, s2, weights) = row switch { 0 => (a00, a01, a02, (nint)w0), 1 => (a10, a11, a12, (nint)w1), 2 => (a20, a21, a22, (nint)w2), _ => (a30, a31, a32, (nint)w3) };
-            var offset = bias == null ? 0 : bias[o + row];
-            y[o + row] = offset + Vector.Sum(s0) + Rest((float*)weights, x, f, features);
-            y[yRow + o + row] = offset + Vector.Sum(s1) + Rest((float*)weights, x1, f, features);
-            y[2L * yRow + o + row] = offset + Vector.Sum(s2) + Rest((float*)weights, x2, f, features);
-        }
+        var sums = stackalloc[] { a00, a01, a02, a10, a11, a12, a20, a21, a22, a30, a31, a32 };
+        for (var row = 0; row < 4; row++)
+            for (var n = 0; n < 3; n++) y[(long)n * yRow + row] += Vector.Sum(sums[3 * row + n]) + Rest(w + row * features, x + n * features, 0, left);
     }
 
-    // Eight rows of w by one of x: at the speed at which w comes from memory. Where there are fewer rows the last is computed again and not stored.
+    // Adds eight rows of w by one of x: at the speed at which w comes from memory. Where there are fewer rows the last is computed again and not stored.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Dots1(float* x, float* w, float* bias, float* y, int features, int o, int rows)
+    private static void Dots1(float* x, float* w, float* y, int features, int length, int rows)
     {
-        var w0 = w + (long)o * features;
-        var w1 = w0 + (long)Math.Min(1, rows - 1) * features;
-        var w2 = w0 + (long)Math.Min(2, rows - 1) * features;
-        var w3 = w0 + (long)Math.Min(3, rows - 1) * features;
-        var w4 = w0 + (long)Math.Min(4, rows - 1) * features;
-        var w5 = w0 + (long)Math.Min(5, rows - 1) * features;
-        var w6 = w0 + (long)Math.Min(6, rows - 1) * features;
-        var w7 = w0 + (long)Math.Min(7, rows - 1) * features;
+        var w1 = w + (long)Math.Min(1, rows - 1) * features;
+        var w2 = w + (long)Math.Min(2, rows - 1) * features;
+        var w3 = w + (long)Math.Min(3, rows - 1) * features;
+        var w4 = w + (long)Math.Min(4, rows - 1) * features;
+        var w5 = w + (long)Math.Min(5, rows - 1) * features;
+        var w6 = w + (long)Math.Min(6, rows - 1) * features;
+        var w7 = w + (long)Math.Min(7, rows - 1) * features;
         Vector<float> a0 = default, a1 = default, a2 = default, a3 = default, a4 = default, a5 = default, a6 = default, a7 = default;
         var f = 0;
         var step = Vector<float>.Count;
-        for (; f + 2 * step <= features; f += 2 * step)
+        for (; f + 2 * step <= length; f += 2 * step)
         {
             if (Sse.IsSupported)
             {
                 // 2 KB ahead in the row, behind its end in the row eight further on, into the second-level cache, which waits for more lines at a time
                 // than the first: the processor's own reading ahead ends at every page and starts anew with every row.
                 var ahead = f + (f + Ahead < features ? Ahead : Ahead + (Rows - 1) * (nint)features);
-                Sse.Prefetch1(w0 + ahead);
+                Sse.Prefetch1(w + ahead);
                 Sse.Prefetch1(w1 + ahead);
                 Sse.Prefetch1(w2 + ahead);
                 Sse.Prefetch1(w3 + ahead);
@@ -178,7 +183,7 @@ internal static unsafe class Matrix
 
             var p = Vector.Load(x + f);
             var q = Vector.Load(x + f + step);
-            a0 = Vector.MultiplyAddEstimate(Vector.Load(w0 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w0 + f), p, a0));
+            a0 = Vector.MultiplyAddEstimate(Vector.Load(w + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w + f), p, a0));
             a1 = Vector.MultiplyAddEstimate(Vector.Load(w1 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w1 + f), p, a1));
             a2 = Vector.MultiplyAddEstimate(Vector.Load(w2 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w2 + f), p, a2));
             a3 = Vector.MultiplyAddEstimate(Vector.Load(w3 + f + step), q, Vector.MultiplyAddEstimate(Vector.Load(w3 + f), p, a3));
@@ -189,7 +194,7 @@ internal static unsafe class Matrix
         }
 
         var sums = stackalloc[] { a0, a1, a2, a3, a4, a5, a6, a7 };
-        for (var row = 0; row < rows; row++) y[o + row] = (bias == null ? 0 : bias[o + row]) + Vector.Sum(sums[row]) + Rest(w0 + (long)row * features, x, f, features);
+        for (var row = 0; row < rows; row++) y[row] += Vector.Sum(sums[row]) + Rest(w + (long)row * features, x, f, length);
     }
 
     // What is left behind the last whole vectors: fewer than two of them.

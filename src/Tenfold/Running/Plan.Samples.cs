@@ -48,9 +48,11 @@ internal sealed unsafe partial class Plan
         // Nothing that follows is done where the value is stored, and a depthwise convolution stays with the pointwise ones beside it.
         bool Ends(Node node)
         {
-            if (Made(node).Op is Convolution { Groups: > 1 } || users[node].Any(user => user.Op is Convolution { Groups: > 1 })) return false;
+            if (IsDepthwise(Made(node)) || users[node].Any(IsDepthwise)) return false;
             return node.Op is MaxPool or AvgPool ? users[node].Count > 0 : users[node].Any(user => user.Op is Convolution);
         }
+
+        static bool IsDepthwise(Node node) => node.Op is Convolution { Groups: > 1 and var groups } && groups == node.Inputs[0].Channels;
 
         static Node Made(Node node) => node.Op is BatchNorm or Relu or Relu6 or Silu or HardSwish ? Made(node.Inputs[0]) : node;
     }

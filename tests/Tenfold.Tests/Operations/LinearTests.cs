@@ -26,6 +26,14 @@ public class LinearTests
     }
 
     [Fact]
+    public void Long_rows_are_read_piece_by_piece()
+    {
+        Check.Op(x => x.Linear(19), [8, 4133], differentiable: false);
+        Check.Op(x => x.Linear(9, bias: false), [3, 2049], differentiable: false);
+        Check.Op(x => x.Linear(16), [4, 17], differentiable: false);
+    }
+
+    [Fact]
     public void Bad_numbers_are_refused_by_name()
     {
         Assert.Equal("linear: a weight 2x3 reads 3 features, not 4", Direct.Refused(x => new Linear().Apply(x), [1, 4], [2, 3]));

@@ -11,6 +11,7 @@ public class SampleTests
         ("joined maps", x => x.Conv(40, 3).Relu().Concat(x.Conv(24, 1).Relu()).Conv(17, 1, stride: 2).Relu().Conv(9, 3), [2, 20, 83, 85], 2),
         ("a skip", Skip, [2, 5, 90, 91], 2),
         ("a depthwise convolution", x => x.ConvBn(72, 1).Relu6().Depthwise(3, stride: 2, bias: false).BatchNorm().Relu6().ConvBn(24, 1).Conv(60, 1).Relu(), [3, 17, 75, 79], 1),
+        ("groups", x => Shuffled(Shuffled(x)).Conv(16, 1, groups: 4).Relu().MaxPool(2), [2, 48, 75, 79], 4),
     ];
 
     public static TheoryData<string> Cases => [.. s_cases.Select(@case => @case.Name)];
@@ -41,6 +42,8 @@ public class SampleTests
         var sum = (wide + wide.ConvBn(33, 3)).Relu();
         return sum.ConvBn(16, 1, stride: 2) + sum.ConvBn(16, 3, stride: 2).Relu();
     }
+
+    private static Node Shuffled(Node x) => (x + x.Conv(32, 1, groups: 4).Relu().ChannelShuffle(4).Conv(48, 1, groups: 4)).Relu();
 
     private static string Explained(Func<Node, Node> build, Shape shape)
     {
