@@ -59,7 +59,7 @@ public sealed class DenseKernels : IIncrementalGenerator
         code.AppendLine($"    public static readonly delegate*<in DenseTile, void>[] Tiles{suffix} = [{string.Join(", ", Enumerable.Range(1, most).Select(p => $"&Tile{p}x{suffix}"))}];");
     }
 
-    // y[p][v] = sum over k of x[p][k] w[k][v], the k in blocks of consecutive channels. With half the last v is a vector of half the width.
+    // y[p][v] = sum over k of x[p][k] w[k][v], the k in runs of channels side by side. With half the last v is a vector of half the width.
     private static void Tile(StringBuilder code, string whole, int lanes, int pixels, int vectors, bool half, bool byLane, string name)
     {
         string Vector(int v) => half && v == vectors - 1 ? "Vector256" : whole;
@@ -73,17 +73,17 @@ public sealed class DenseKernels : IIncrementalGenerator
         code.AppendLine("    {");
         code.AppendLine("        var x = t.X;");
         code.AppendLine("        var w = t.W;");
-        code.AppendLine("        var block = t.Blocks;");
+        code.AppendLine("        var run = t.Runs;");
         code.AppendLine("        var step = t.WStep;");
-        code.AppendLine("        var end = block + t.Count;");
+        code.AppendLine("        var end = run + t.RunCount;");
         if (lanes == 8) code.AppendLine("        var ahead = (nint)t.Ahead;");
         for (var v = 0; v < vectors; v++) code.AppendLine($"        var b{v} = {Vector(v)}.Load(t.Bias + {v * lanes});");
         for (var p = 0; p < pixels; p++)
             code.AppendLine($"        {string.Join(" ", Enumerable.Range(0, vectors).Select(v => $"var a{p}_{v} = b{v};"))}");
-        code.AppendLine("        for (; block < end; block++)");
+        code.AppendLine("        for (; run < end; run++)");
         code.AppendLine("        {");
-        code.AppendLine("            var s = x + block->Offset;");
-        code.AppendLine("            var n = block->Channels;");
+        code.AppendLine("            var s = x + run->Offset;");
+        code.AppendLine("            var n = run->Channels;");
         if (byLane) FourChannels();
         code.AppendLine(byLane ? "            for (; n > 0; n--)" : "            do");
         code.AppendLine("            {");

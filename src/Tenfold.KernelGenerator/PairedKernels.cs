@@ -72,8 +72,8 @@ public sealed class PairedKernels : IIncrementalGenerator
 
         // Channels by themselves come first: their multiply-adds take place while the tile before is bounded and this one's sums begin, which is additions' work.
         code.AppendLine("        var w = t.W;");
-        code.AppendLine("        var rest = t.Blocks;");
-        code.AppendLine("        for (var last = rest + t.Count; rest < last; rest++)");
+        code.AppendLine("        var rest = t.Runs;");
+        code.AppendLine("        for (var last = rest + t.RunCount; rest < last; rest++)");
         code.AppendLine("        {");
         code.AppendLine("            var s = x + rest->Offset;");
         code.AppendLine("            var n = rest->Channels;");

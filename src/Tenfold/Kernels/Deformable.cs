@@ -311,11 +311,11 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
 
     private Tile Of(int block, int blocks, long weights, int from, int to)
     {
-        var (sources, runs) = (new List<(int Channel, int Tap)>(), new List<DenseBlock>());
+        var (sources, runs) = (new List<(int Channel, int Tap)>(), new List<ChannelRun>());
         for (var tap = 0; tap < _shape.Taps; tap++)
             for (var c = from; c < to; c += Dense.Block - c % Dense.Block)
             {
-                runs.Add(new DenseBlock { Offset = checked((tap * _shape.Blocks + c / Dense.Block) * _pixels * Dense.Block + c % Dense.Block), Channels = Math.Min(Dense.Block - c % Dense.Block, to - c) });
+                runs.Add(new ChannelRun { Offset = checked((tap * _shape.Blocks + c / Dense.Block) * _pixels * Dense.Block + c % Dense.Block), Channels = Math.Min(Dense.Block - c % Dense.Block, to - c) });
                 for (var i = 0; i < runs[^1].Channels; i++) sources.Add((c + i, tap));
             }
 

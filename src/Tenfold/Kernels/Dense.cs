@@ -6,7 +6,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Tenfold.Kernels;
 
 /// <summary>A run of input channels that lie side by side in memory, relative to a tile's first pixel, in floats.</summary>
-internal struct DenseBlock
+internal struct ChannelRun
 {
     public int Offset;
     public int Channels;
@@ -23,20 +23,26 @@ internal struct DenseBlock
 /// </summary>
 internal unsafe struct DenseTile
 {
+    /// <summary>The first pixel, from which <see cref="Runs"/> are counted.</summary>
     public float* X;
+
+    /// <summary>For each channel of <see cref="Runs"/> in turn, a row of weights.</summary>
     public float* W;
+
     public float* Y;
 
     /// <summary>Added before the bounds are applied, laid out as <see cref="Y"/>; null for nothing.</summary>
     public float* Add;
 
+    /// <summary>A number for each output channel.</summary>
     public float* Bias;
 
     /// <summary>What each output channel's sum, with its bias, is multiplied by before anything else is done to it; null for nothing. On planes <see cref="Factor"/> and <see cref="Bias"/> hold it.</summary>
     public float* Gate;
 
-    public DenseBlock* Blocks;
-    public int Count;
+    /// <summary>Where the channels that are summed lie.</summary>
+    public ChannelRun* Runs;
+    public int RunCount;
 
     /// <summary>Floats from one k to the next in <see cref="W"/>.</summary>
     public int WStep;
@@ -50,7 +56,7 @@ internal unsafe struct DenseTile
     /// <summary>Floats from one block of output channels to the next in <see cref="Y"/>.</summary>
     public int YVector;
 
-    /// <summary>With products in pairs: where they lie, and their weights, three rows for each; <see cref="Blocks"/> and <see cref="W"/> are of the channels beside them.</summary>
+    /// <summary>With products in pairs: where they lie, and their weights, three rows for each; <see cref="Runs"/> and <see cref="W"/> are of the channels beside them.</summary>
     public DenseTriples* Triples;
     public int TripleCount;
     public float* TripleW;

@@ -271,19 +271,19 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         var count = 0;
         for (var c = range.From; c < range.To; c += Dense.Block - c % Dense.Block) count++;
         count *= phase.Rows.Shifts.Length * phase.Columns.Shifts.Length;
-        var (runs, blocks, r) = (new InputRun[count], new DenseBlock[count], 0);
+        var (inputs, runs, r) = (new InputRun[count], new ChannelRun[count], 0);
         for (var i = 0; i < phase.Rows.Shifts.Length; i++)
             for (var c = range.From; c < range.To; c += Dense.Block - c % Dense.Block)
                 for (var j = 0; j < phase.Columns.Shifts.Length; j++, r++)
                 {
-                    runs[r] = new InputRun(c, Math.Min(Dense.Block - c % Dense.Block, range.To - c), i, j);
-                    blocks[r] = new DenseBlock { Offset = checked((int)(c / Dense.Block * plane + (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j, phase.Strip)) + c % Dense.Block)), Channels = runs[r].Channels };
+                    inputs[r] = new InputRun(c, Math.Min(Dense.Block - c % Dense.Block, range.To - c), i, j);
+                    runs[r] = new ChannelRun { Offset = checked((int)(c / Dense.Block * plane + (_shape.Pointwise ? 0 : phase.Gather.Tap(i, j, phase.Strip)) + c % Dense.Block)), Channels = inputs[r].Channels };
                 }
 
-        var sum = new DenseSum(blocks, phase.Rows.Shifts.Length, Pairs);
+        var sum = new DenseSum(runs, phase.Rows.Shifts.Length, Pairs);
         // Terms of the sum in the order of the packed weights, and where they lie from an output channel's first weight on, if it reads all of them.
         var (all, terms, places, term) = (new (int Channel, int Tap)[sum.Order.Length], new (int Channel, int Tap)[sum.Order.Length], new int[sum.Order.Length], 0);
-        foreach (var run in runs)
+        foreach (var run in inputs)
             for (var c = 0; c < run.Channels; c++) all[term++] = (run.Channel + c, phase.Rows.Taps[run.I] * _shape.KernelSize.Width + phase.Columns.Taps[run.J]);
         for (var k = 0; k < terms.Length; k++)
         {

@@ -29,7 +29,7 @@ internal unsafe struct DensePlaces
 {
     public DenseTriples* Triples;
     public DenseProduct* Products;
-    public DenseBlock* Rest;
+    public ChannelRun* Rest;
 }
 
 /// <summary>What a tile sums over, in which order its weights are packed, and, with products in pairs, what stands beside them.</summary>
@@ -69,7 +69,7 @@ internal sealed unsafe class DenseSum
     /// <param name="runs">The input channels, section by section, as many runs in each; every one at least a channel long, within a pixel.</param>
     /// <param name="sections">Parts of the sum of which a tile may leave out the first and the last: rows of a kernel.</param>
     /// <param name="pairs">Whether products are computed in pairs.</param>
-    public DenseSum(DenseBlock[] runs, int sections, bool pairs)
+    public DenseSum(ChannelRun[] runs, int sections, bool pairs)
     {
         (Pairs, _sections) = (pairs, sections);
         // Lists of numbers, as they lie in _places: .NET's code for them comes compiled, that for lists of other structures would be compiled anew in each process.
@@ -143,7 +143,7 @@ internal sealed unsafe class DenseSum
 
     // The two longest runs, or what is left of them, or the halves of one that is longer still, again and again, until a third of the channels is paired with another third:
     // so few products of whole vectors give those of all pairs. An even number each, since every second pair is subtracted. First, second and how many, one after another.
-    private static List<int> Partners(DenseBlock[] runs, int begin, int end)
+    private static List<int> Partners(ChannelRun[] runs, int begin, int end)
     {
         var (first, left, all, partners) = (new List<int>(), new List<int>(), 0, new List<int>());
         for (var r = begin; r < end; r++)
@@ -190,7 +190,7 @@ internal sealed unsafe class DenseSum
     public static void Warm()
     {
         if (!Simd.Pairs) return;
-        var sum = new DenseSum([new DenseBlock { Channels = 6 }], sections: 1, pairs: true);
+        var sum = new DenseSum([new ChannelRun { Channels = 6 }], sections: 1, pairs: true);
         var tile = new DenseTile();
         float* memory = stackalloc float[9 * Width];
         new Span<float>(memory, 9 * Width).Clear();
@@ -263,7 +263,7 @@ internal sealed unsafe class DenseSum
         return At(to);
     }
 
-    private DensePlaces At(int* places) => new() { Triples = (DenseTriples*)places, Products = (DenseProduct*)(places + _productsAt), Rest = (DenseBlock*)(places + _restAt) };
+    private DensePlaces At(int* places) => new() { Triples = (DenseTriples*)places, Products = (DenseProduct*)(places + _productsAt), Rest = (ChannelRun*)(places + _restAt) };
 
     /// <summary>Floats that the products of so many pixels take in scratch memory.</summary>
     public static int ProductsSize(int pixels) => (pixels + Width - 1) / Width * Width;
@@ -344,8 +344,8 @@ internal sealed unsafe class DenseSum
         tile.Triples = places.Triples + _tripleStart[first];
         tile.TripleCount = _tripleStart[end] - _tripleStart[first];
         tile.TripleW = rows + (long)_tripleRow[first] * width;
-        tile.Blocks = places.Rest + _restStart[first];
-        tile.Count = _restStart[end] - _restStart[first];
+        tile.Runs = places.Rest + _restStart[first];
+        tile.RunCount = _restStart[end] - _restStart[first];
         tile.W = rows + ((long)_tripleRow[_sections] + _restRow[first]) * width;
         tile.Ahead = (int)PackedSize(width);
         if (!Pairs) return;

@@ -37,12 +37,12 @@ internal sealed unsafe class ListedConvolution : PackedKernel
             else
             {
                 var ordered = Enumerable.Range(from, to - from).OrderBy(c => _channels[c]).ToArray();
-                var runs = new List<DenseBlock>();
+                var runs = new List<ChannelRun>();
                 foreach (var c in ordered)
                 {
                     var place = _begin[_channels[c].Map] + _channels[c].Channel / Dense.Block * plane + _channels[c].Channel % Dense.Block;
                     if (runs.Count > 0 && runs[^1] is var last && last.Offset + last.Channels == place && place % Dense.Block != 0) runs[^1] = last with { Channels = last.Channels + 1 };
-                    else runs.Add(new DenseBlock { Offset = place, Channels = 1 });
+                    else runs.Add(new ChannelRun { Offset = place, Channels = 1 });
                 }
 
                 Runs = Math.Max(Runs, runs.Count);

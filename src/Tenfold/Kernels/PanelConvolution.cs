@@ -28,7 +28,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
     private readonly (int Map, int Channel)[] _rows; // group by group, in the order of the panel's rows
     private readonly int[] _channelsOf; // of each map
     private readonly DenseTriples[] _triples; // and behind them those that the micro-kernel asks for
-    private readonly DenseBlock[] _rest;
+    private readonly ChannelRun[] _rest;
     private readonly bool _pairs;
     private readonly int _paired, _restAt, _most, _tiles, _block, _panels, _strips, _tripleCount; // _panels: the most of a strip
     private readonly long _tileSize;
@@ -44,7 +44,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
         _tiles = (shape.OutPerGroup + Most - 1) / Most;
         _most = (shape.OutPerGroup + _tiles - 1) / _tiles;
         _block = _most * Lanes; // a tile's weights: [block of 16 places][output channel][16]
-        var (triples, rest) = (new List<DenseTriples>(), new List<DenseBlock>());
+        var (triples, rest) = (new List<DenseTriples>(), new List<ChannelRun>());
         for (var i = 0; i < _paired; i += 2)
         {
             var at = 3 * (i / Lanes) * _block + i % Lanes;
@@ -54,7 +54,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
         _tripleCount = triples.Count;
         for (var i = 0; i < DenseSum.Soon && _tripleCount > 0; i++) triples.Add(triples[i % _tripleCount]);
         _restAt = 3 * ((_paired + Lanes - 1) / Lanes);
-        for (var k = 3 * _paired; k < ins; k += Lanes) rest.Add(new DenseBlock { Offset = (_restAt + rest.Count) * _block, Channels = Math.Min(Lanes, ins - k) });
+        for (var k = 3 * _paired; k < ins; k += Lanes) rest.Add(new ChannelRun { Offset = (_restAt + rest.Count) * _block, Channels = Math.Min(Lanes, ins - k) });
         (_triples, _rest) = (Pinned(triples), Pinned(rest));
         _tileSize = Head + (_restAt + (long)rest.Count) * _block;
 
@@ -172,8 +172,8 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
             tile.X = weights + Head;
             tile.Triples = (DenseTriples*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)); // pinned, as the others
             tile.TripleCount = _tripleCount;
-            tile.Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rest));
-            tile.Count = _rest.Length;
+            tile.Runs = (ChannelRun*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rest));
+            tile.RunCount = _rest.Length;
             tile.Products = weights + 32;
             tile.Factor = weights;
             if (then.Gate != null || exponent is not (null or 0))

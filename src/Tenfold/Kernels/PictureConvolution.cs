@@ -28,16 +28,16 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         (_lanes, _step) = (shape.KernelSize.Width * shape.In, shape.Stride.Width * shape.In);
         pairs &= _lanes > Dense.Block && DenseSum.Pays(_lanes * shape.KernelSize.Height, shape.Out);
         (_shape, _tiles) = (shape, shape.OutTiles(pairs));
-        var (row, count) = (new DenseBlock[_lanes], 0);
+        var (row, count) = (new ChannelRun[_lanes], 0);
         for (var lane = 0; lane < _lanes; lane += row[count - 1].Channels)
         {
             var (pixel, first) = lane < Dense.Block ? (0, lane) : Math.DivRem(lane, _step);
-            row[count++] = new DenseBlock { Offset = pixel * Dense.Block + first, Channels = Math.Min(Dense.Block - first, _lanes - lane) };
+            row[count++] = new ChannelRun { Offset = pixel * Dense.Block + first, Channels = Math.Min(Dense.Block - first, _lanes - lane) };
         }
 
         _pixels = shape.OutPlane.Width + row[count - 1].Offset / Dense.Block;
         _line = Math.Max((_pixels - 1) * _step + Dense.Block, (shape.Before.Width + shape.InPlane.Width) * shape.In);
-        var runs = new DenseBlock[shape.KernelSize.Height * count];
+        var runs = new ChannelRun[shape.KernelSize.Height * count];
         for (var i = 0; i < runs.Length; i++) runs[i] = row[i % count] with { Offset = row[i % count].Offset + i / count * shape.Dilation.Height * _pixels * Dense.Block };
         _sum = new DenseSum(runs, shape.KernelSize.Height, pairs);
         _strip = shape.OutPlane.Height;

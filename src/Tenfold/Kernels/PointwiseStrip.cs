@@ -21,8 +21,8 @@ internal sealed unsafe class PointwiseStrip
     public PointwiseStrip(DenseShape shape, int plane, int pixels, bool pairs)
     {
         (Whole, InBlocks) = (new DenseConvolution(shape, pairs), shape.InBlocks);
-        var runs = new DenseBlock[shape.InBlocks];
-        for (var i = 0; i < runs.Length; i++) runs[i] = new DenseBlock { Offset = i * plane, Channels = Math.Min(Dense.Block, shape.In - i * Dense.Block) };
+        var runs = new ChannelRun[shape.InBlocks];
+        for (var i = 0; i < runs.Length; i++) runs[i] = new ChannelRun { Offset = i * plane, Channels = Math.Min(Dense.Block, shape.In - i * Dense.Block) };
         _sum = new DenseSum(runs, sections: 1, Whole.Pairs);
         Tiles = shape.OutTiles(Whole.Pairs);
         _weights = new long[Tiles.Length];

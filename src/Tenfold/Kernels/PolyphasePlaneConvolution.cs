@@ -20,7 +20,7 @@ internal sealed unsafe class PolyphasePlaneConvolution : ConvolutionKernel
 
     private readonly DenseShape _shape;
     private readonly Winograd _winograd = new(3, M);
-    private readonly DenseBlock[] _blocks; // the input channels
+    private readonly ChannelRun[] _runs; // the input channels
     private readonly int _tiles, _most, _weights; // tiles of output channels, their size, and floats of a tile's weights
     private readonly int _vectors, _across, _down; // vectors of a tile's columns, tiles along both axes
     private readonly int _all, _group; // tiles, and those of an item
@@ -31,8 +31,8 @@ internal sealed unsafe class PolyphasePlaneConvolution : ConvolutionKernel
         _shape = shape;
         _tiles = (shape.Out + Most - 1) / Most;
         _most = (shape.Out + _tiles - 1) / _tiles;
-        _blocks = GC.AllocateUninitializedArray<DenseBlock>(shape.InBlocks, pinned: true);
-        for (var i = 0; i < _blocks.Length; i++) _blocks[i] = new DenseBlock { Offset = i * _most * Lanes, Channels = Math.Min(Lanes, shape.In - i * Lanes) };
+        _runs = GC.AllocateUninitializedArray<ChannelRun>(shape.InBlocks, pinned: true);
+        for (var i = 0; i < _runs.Length; i++) _runs[i] = new ChannelRun { Offset = i * _most * Lanes, Channels = Math.Min(Lanes, shape.In - i * Lanes) };
         _weights = shape.InBlocks * _most * Lanes;
         _vectors = (shape.Dilation.Width + Lanes - 1) / Lanes;
         _across = Along(shape.OutPlane.Width, shape.Dilation.Width);
@@ -154,8 +154,8 @@ internal sealed unsafe class PolyphasePlaneConvolution : ConvolutionKernel
         new Span<float>(zeros, 32).Clear();
         var kernel = new DenseTile
         {
-            Blocks = (DenseBlock*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_blocks)), // pinned
-            Count = _blocks.Length,
+            Runs = (ChannelRun*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_runs)), // pinned
+            RunCount = _runs.Length,
             Factor = ones,
             Bias = zeros,
             YPixel = Lanes,

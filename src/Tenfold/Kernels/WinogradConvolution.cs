@@ -389,8 +389,8 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     private DenseSum Sum(int from, int to)
     {
-        var runs = new DenseBlock[(to - from + Dense.Block - 1) / Dense.Block];
-        for (var i = 0; i < runs.Length; i++) runs[i] = new DenseBlock { Offset = (from / Dense.Block + i) * _group * Dense.Block, Channels = Math.Min(Dense.Block, to - from - i * Dense.Block) };
+        var runs = new ChannelRun[(to - from + Dense.Block - 1) / Dense.Block];
+        for (var i = 0; i < runs.Length; i++) runs[i] = new ChannelRun { Offset = (from / Dense.Block + i) * _group * Dense.Block, Channels = Math.Min(Dense.Block, to - from - i * Dense.Block) };
         return new DenseSum(runs, sections: 1, Pairs);
     }
 

@@ -173,7 +173,7 @@ public class PairsTests
     public unsafe void What_lies_behind_the_last_channel_does_not_matter()
     {
         Assert.SkipWhen(Simd.Width < 512, "products come in pairs on 512-bit vectors only");
-        DenseBlock[] runs = [new() { Offset = 0, Channels = 16 }, new() { Offset = 160, Channels = 9 }];
+        ChannelRun[] runs = [new() { Offset = 0, Channels = 16 }, new() { Offset = 160, Channels = 9 }];
         var sum = new DenseSum(runs, sections: 1, pairs: true);
         var map = new float[2 * 160 + 16];
         Array.Fill(map, float.NaN);
@@ -201,8 +201,8 @@ public class PairsTests
     {
         var begin = Enumerable.Range(0, maps + 1).Select(map => map * 1000).ToArray();
         var by = Enumerable.Range(0, maps + 1).Select(map => map == maps ? 0 : (map * 7 % maps * 3000) - 500).ToArray();
-        DenseBlock[] given = [.. Enumerable.Range(0, maps).SelectMany(map => Enumerable.Range(0, 3).Select(i => new DenseBlock { Offset = map * 1000 + i * 160 + map % 5, Channels = 1 + (3 * map + 5 * i) % 11 }))];
-        DenseBlock[] moved = [.. given.Select(run => run with { Offset = run.Offset + by[run.Offset / 1000] })];
+        ChannelRun[] given = [.. Enumerable.Range(0, maps).SelectMany(map => Enumerable.Range(0, 3).Select(i => new ChannelRun { Offset = map * 1000 + i * 160 + map % 5, Channels = 1 + (3 * map + 5 * i) % 11 }))];
+        ChannelRun[] moved = [.. given.Select(run => run with { Offset = run.Offset + by[run.Offset / 1000] })];
         var (sum, there) = (new DenseSum(given, sections: 1, pairs: true), new DenseSum(moved, sections: 1, pairs: true));
         var to = new int[sum.PlacesSize];
         fixed (int* room = to)
