@@ -40,9 +40,3 @@ internal abstract unsafe class Activation
         }
     }
 }
-
-/// <summary>A function of one number that has a shorter way with the instructions of 512-bit vectors, or is called so often that half of the calls count.</summary>
-internal interface IWideMap : IMap
-{
-    Vector512<float> Of(Vector512<float> x);
-}

@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
-using System.Runtime.Intrinsics.X86;
 
 namespace Tenfold.Kernels;
 
@@ -78,35 +76,6 @@ internal unsafe struct DenseTile
     /// <summary>Bounds of the result: 0 and infinity for ReLU.</summary>
     public float Low;
     public float High;
-}
-
-/// <summary>What is done to each number of a convolution before it leaves the cache: y = activation(within Last of (within First of value Gate + Add)).</summary>
-/// <param name="add">Laid out as y; null for nothing.</param>
-/// <param name="activation">One that is no bound; null for none.</param>
-/// <param name="gate">A number for each sample and channel, laid out as a map of one pixel; null for nothing. Pointwise convolutions alone take it.</param>
-internal readonly unsafe struct DenseEpilogue(float* add, (float Low, float High) first, (float Low, float High) last, Activation? activation = null, float* gate = null)
-{
-    public readonly float* Gate = gate;
-    public readonly Activation? Activation = activation;
-    public readonly float* Add = add;
-    public readonly (float Low, float High) First = first;
-    public readonly (float Low, float High) Last = last;
-
-    /// <summary>What all tiles of some blocks of output channels share.</summary>
-    /// <param name="bias">Of the first of the blocks.</param>
-    /// <param name="yVector">Floats from one block of output channels to the next.</param>
-    /// <param name="yPixel">Floats from one pixel to the next.</param>
-    public DenseTile Tile(float* bias, int blocks, int yVector, int yPixel = Dense.Block) => new()
-    {
-        Bias = bias,
-        WStep = blocks * Dense.Block,
-        YPixel = yPixel,
-        YVector = yVector,
-        FirstLow = First.Low,
-        FirstHigh = First.High,
-        Low = Last.Low,
-        High = Last.High,
-    };
 }
 
 /// <summary>The share of some rows of pixels in the gradient of up to 16 x 16 weights: sums of outer products.</summary>
@@ -211,30 +180,5 @@ internal static unsafe class Dense
                 Dense128.Outers[channels - 1](half);
                 break;
         }
-    }
-}
-
-/// <summary>What the CPU can do. The one place that asks.</summary>
-internal static class Simd
-{
-    /// <summary>512, 256 or 128: the vector width of the dense micro-kernels in bits. All other kernels are written on
-    /// <see cref="System.Numerics.Vector{T}"/>, which is as wide as the runtime makes it, at most a block.</summary>
-    /// <remarks><c>TENFOLD_SIMD</c> asks for a narrower one, for tests.</remarks>
-    public static readonly int Width = Math.Min(
-        Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128,
-        int.TryParse(Environment.GetEnvironmentVariable("TENFOLD_SIMD"), out var asked) && asked is 128 or 256 or 512 ? asked : 512);
-
-    /// <summary>Whether products in pairs pay: whether additions, their operand broadcast from memory, run on units of their own beside the multiply-adds, and operands come as fast.
-    /// So it is on AMD's Zen 4 (family 19h with AVX-512), whose units take two cycles for 512 bits. Intel's processors do both on the same units; Zen 5's units take one cycle, in which it loads two operands where
-    /// pairs want three: by that count it would gain nothing, which has not been measured.</summary>
-    /// <remarks><c>TENFOLD_PAIRS=0|1</c> decides otherwise, for tests.</remarks>
-    public static readonly bool Pairs = Width == 512 && (Environment.GetEnvironmentVariable("TENFOLD_PAIRS") is ("0" or "1") and var said ? said == "1" : Zen4());
-
-    private static bool Zen4()
-    {
-        if (!X86Base.IsSupported) return false;
-        var (_, vendor, _, _) = X86Base.CpuId(0, 0);
-        var (signature, _, _, _) = X86Base.CpuId(1, 0);
-        return vendor == 0x68747541 && ((signature >> 8) & 15) + ((signature >> 20) & 255) == 0x19; // "Auth"
     }
 }

@@ -251,15 +251,3 @@ internal unsafe struct LaneMask
     public static Vector<float> Pass(Vector<float> value, Vector<float> low, Vector<float> high, Vector<float> dy) =>
         Vector.AsVectorSingle(Vector.GreaterThan(value, low) & Vector.LessThan(value, high) & Vector.AsVectorInt32(dy));
 }
-
-/// <summary>A function of one number, on a vector of them.</summary>
-internal interface IMap
-{
-    Vector<float> Of(Vector<float> x);
-}
-
-/// <summary>A function of two numbers, on vectors of them.</summary>
-internal interface IMap2
-{
-    Vector<float> Of(Vector<float> a, Vector<float> b);
-}

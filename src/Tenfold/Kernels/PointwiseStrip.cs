@@ -1,13 +1,5 @@
 namespace Tenfold.Kernels;
 
-/// <summary>A layer's packed weights, a bias per output channel, and what follows.</summary>
-internal readonly unsafe struct DenseLayer(float* packed, float* bias, in DenseEpilogue then)
-{
-    public readonly float* Packed = packed;
-    public readonly float* Bias = bias;
-    public readonly DenseEpilogue Then = then;
-}
-
 /// <summary>A pointwise convolution of a strip of pixels, a tile of output channels at a time, from and to wherever the strip lies: one that is part of a chain.</summary>
 internal sealed unsafe class PointwiseStrip
 {

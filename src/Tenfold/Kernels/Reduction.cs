@@ -70,7 +70,7 @@ internal static unsafe class Reduction
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Standardize(float* x, float* y, int n, float epsilon)
     {
-        var mean = Row(new Sums(), x, n) / n;
+        var mean = Row(new Plus(), x, n) / n;
         Each(new Less(mean), x, y, n);
         var spread = 0f;
         var (v, i) = (Vector<float>.Count, 0);
@@ -101,11 +101,6 @@ internal static unsafe class Reduction
     }
 
     private static float Two<TMap>(TMap map, float a, float b) where TMap : struct, IMap2 => map.Of(new Vector<float>(a), new Vector<float>(b))[0];
-
-    private readonly struct Sums : IMap2
-    {
-        public Vector<float> Of(Vector<float> a, Vector<float> b) => a + b;
-    }
 
     private readonly struct Less(float mean) : IMap
     {

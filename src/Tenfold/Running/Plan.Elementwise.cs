@@ -1,7 +1,4 @@
-using System.Numerics;
 using Tenfold.Kernels;
-
-using Addition = Tenfold.Add;
 
 namespace Tenfold;
 
@@ -37,7 +34,7 @@ internal sealed unsafe partial class Plan
             case SiluGradient: Map2(node, new SiluSlope()); return true;
             case HardSigmoidGradient: Map2(node, new Between(0, 1, 1f / 6)); return true;
             case HardSwishGradient: Map2(node, new HardSwishSlope()); return true;
-            case Addition: Both(node, new Plus()); return true;
+            case Tenfold.Add: Both(node, new Plus()); return true;
             case Fused { First: Multiply }: Gate(node); return true;
             case Multiply: Both(node, new Times()); return true;
             case Pow: Both(node, new PowOf()); return true;
@@ -295,34 +292,4 @@ internal sealed unsafe partial class Plan
     private static int Chunks(Slot slot) => checked((int)((slot.Size + Chunk - 1) / Chunk));
 
     private static (long At, int Count) Part(Slot slot, int item) => ((long)item * Chunk, (int)Math.Min(Chunk, slot.Size - (long)item * Chunk));
-
-    private readonly struct Bounds(float low, float high) : IMap
-    {
-        public Vector<float> Of(Vector<float> x) => Vector.MinNative(new Vector<float>(high), Vector.MaxNative(new Vector<float>(low), x));
-    }
-
-    private readonly struct Line(float factor, float offset) : IMap
-    {
-        public Vector<float> Of(Vector<float> x) => Vector.MultiplyAddEstimate(x, new Vector<float>(factor), new Vector<float>(offset));
-    }
-
-    private readonly struct Plus : IMap2
-    {
-        public Vector<float> Of(Vector<float> a, Vector<float> b) => a + b;
-    }
-
-    private readonly struct Times : IMap2
-    {
-        public Vector<float> Of(Vector<float> a, Vector<float> b) => a * b;
-    }
-
-    private readonly struct WherePositive : IMap2
-    {
-        public Vector<float> Of(Vector<float> y, Vector<float> dy) => Vector.ConditionalSelect(Vector.GreaterThan(y, Vector<float>.Zero), dy, Vector<float>.Zero);
-    }
-
-    private readonly struct First : IMap2
-    {
-        public Vector<float> Of(Vector<float> a, Vector<float> b) => a;
-    }
 }

@@ -1,0 +1,55 @@
+namespace Tenfold.Kernels;
+
+/// <summary>The numbers of a dense convolution that its kernels share.</summary>
+/// <param name="KernelSize">Height and width.</param>
+/// <param name="Transposed">Whether the kernel is [in, out/groups, kh, kw] and paints, or [out, in/groups, kh, kw] and collects.</param>
+internal sealed record DenseShape(int Batch, int In, int Out, Size InPlane, Size OutPlane, Size KernelSize, Size Stride, Size Before, Size Dilation, int Groups, bool Transposed)
+{
+    public int InBlocks => (In + Dense.Block - 1) / Dense.Block;
+
+    public int OutBlocks => (Out + Dense.Block - 1) / Dense.Block;
+
+    public int InPerGroup => In / Groups;
+
+    public int OutPerGroup => Out / Groups;
+
+    public Geometry[] Rows => Axis(OutPlane.Height, KernelSize.Height, Stride.Height, Before.Height, Dilation.Height);
+
+    public Geometry[] Columns => Axis(OutPlane.Width, KernelSize.Width, Stride.Width, Before.Width, Dilation.Width);
+
+    /// <summary>Kernel 1, stride 1, no padding: the plane is one long row and needs no gathering.</summary>
+    public bool Pointwise => KernelSize.Area == 1 && Stride.Area == 1 && Before is (0, 0) && InPlane == OutPlane;
+
+    /// <summary>The input channels that output channels [from, to) read: those of their groups.</summary>
+    public (int From, int To) Reads(int from, int to) => (from / OutPerGroup * InPerGroup, ((Math.Min(to, Out) - 1) / OutPerGroup + 1) * InPerGroup);
+
+    /// <summary>The blocks of output channels that a tile of the micro-kernel computes together: two, where the registers allow and both read the same channels.</summary>
+    /// <param name="pairs">With products in pairs it is one.</param>
+    public (int Block, int Blocks)[] OutTiles(bool pairs = false)
+    {
+        var (tiles, count) = (new (int Block, int Blocks)[OutBlocks], 0);
+        for (var block = 0; block < OutBlocks;)
+        {
+            var blocks = pairs ? 1 : Math.Min(Dense.MaxBlocks, OutBlocks - block);
+            if (blocks > 1 && Range(block) != Range(block + 1)) blocks = 1;
+            tiles[count++] = (block, blocks);
+            block += blocks;
+        }
+
+        Array.Resize(ref tiles, count);
+        return tiles;
+
+        (int, int) Range(int block) => Reads(block * Dense.Block, (block + 1) * Dense.Block);
+    }
+
+    /// <summary>Where the weight from input channel <paramref name="c"/> to output channel <paramref name="o"/> of tap 0 lies; -1 when they are in different groups.</summary>
+    public int Weight(int o, int c) => o / OutPerGroup != c / InPerGroup ? -1
+        : KernelSize.Area * (Transposed ? c * OutPerGroup + o % OutPerGroup : o * InPerGroup + c % InPerGroup);
+
+    /// <summary>From one input channel's weight to the next within a group.</summary>
+    public int WeightStep => KernelSize.Area * (Transposed ? OutPerGroup : 1);
+
+    private Geometry[] Axis(int outputs, int kernel, int stride, int before, int dilation) => Transposed
+        ? Geometry.Transposed(outputs, kernel, stride, before, dilation)
+        : Geometry.Forward(outputs, kernel, stride, before, dilation);
+}
