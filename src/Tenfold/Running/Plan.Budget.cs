@@ -16,8 +16,8 @@ internal sealed partial class Plan
         var packed = own;
         foreach (var node in Graph.Nodes)
         {
-            if (((node.Op as Fused)?.First ?? node.Op) is not (Convolution or ConvolutionTranspose)) continue;
-            var (shape, exact, constant) = (ShapeOf(node), _options.Exact, _constants.Contains(node.Inputs[1]));
+            if (node.Op.Unfused() is not (Convolution or ConvolutionTranspose)) continue;
+            var (shape, exact, constant) = (DenseShapes.Of(node), _options.Exact, _constants.Contains(node.Inputs[1]));
             var (kernel, reason) = _plain.Contains(node)
                 ? (ConvolutionChoice.By(shape, ConvolutionChoice.OfPlanes(shape, exact), exact), "")
                 : ConvolutionChoice.Of(shape, exact, Forced(Graph.NameOf(node)), constant);
@@ -34,7 +34,8 @@ internal sealed partial class Plan
     {
         var ways = new List<(Node Node, ConvolutionChoice.Way[] Ways, int Now)>(); // from the longest weights to the shortest
         foreach (var (node, (kernel, _)) in chosen)
-            if (kernel is WinogradConvolution winograd && _constants.Contains(node.Inputs[1]) && Forced(Graph.NameOf(node)) is null) ways.Add((node, ConvolutionChoice.Ways(ShapeOf(node), winograd.M), 0));
+            if (kernel is WinogradConvolution winograd && _constants.Contains(node.Inputs[1]) && Forced(Graph.NameOf(node)) is null)
+                ways.Add((node, ConvolutionChoice.Ways(DenseShapes.Of(node), winograd.M), 0));
 
         while (excess > 0)
         {
@@ -53,11 +54,11 @@ internal sealed partial class Plan
             var (node, all, before) = ways[best];
             excess -= all[before].Bytes - all[way].Bytes;
             ways[best] = (node, all, way);
-            chosen[node] = new Choice(ConvolutionChoice.By(ShapeOf(node), all[way].Size), $"{all[way].Cycles / all[^1].Cycles:p0} of the direct kernel's cycles; F({all[0].Size}x{all[0].Size}), of {all[0].Cycles / all[^1].Cycles:p0}, has weights too long for the budget");
+            var (fastest, direct) = (all[0], all[^1].Cycles);
+            chosen[node] = new Choice(ConvolutionChoice.By(DenseShapes.Of(node), all[way].Size),
+                $"{all[way].Cycles / direct:p0} of the direct kernel's cycles; F({fastest.Size}x{fastest.Size}), of {fastest.Cycles / direct:p0}, has weights too long for the budget");
         }
     }
-
-    private static DenseShape ShapeOf(Node node) => DenseShapes.Of((node.Op as Fused)?.First ?? node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape);
 
     /// <param name="Reason">Why, in words.</param>
     private sealed record Choice(ConvolutionKernel Kernel, string Reason);

@@ -12,9 +12,11 @@ internal sealed partial class Plan
     {
         if (options.Blocks) return [];
         HashSet<Node> plain = [.. graph.Nodes.Where(node => CanBePlain(node, options.Exact) && Forced(options, graph.NameOf(node)) is null)];
-        while (plain.RemoveWhere(node => !(node.Inputs.All(Comes) || (node.Op is Pick && users[node].Count == 0)) || !(IsVector(node) || users[node].All(plain.Contains))) > 0) { }
+        while (plain.RemoveWhere(node => !CanRead(node) || !(IsVector(node) || users[node].All(plain.Contains))) > 0) { }
         AddParts(plain, graph, users, constants, options);
         return plain;
+
+        bool CanRead(Node node) => node.Inputs.All(Comes) || (node.Op is Pick && users[node].Count == 0);
 
         bool Comes(Node input) => input.Op is Leaf || constants.Contains(input) || IsVector(input) || plain.Contains(input);
     }
@@ -52,22 +54,26 @@ internal sealed partial class Plan
 
         bool Grouped(Node node) => node.Op switch
         {
-            Convolution or Fused { First: Convolution } => constants.Contains(node.Inputs[1]) && Takes(Convolved(node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape)),
-            Chained { First: Pick } chain => constants.Contains(node.Inputs[chain.Arity]) && Takes(Convolved(chain.Second, chain.First.Infer([node.Inputs[0].Shape]), node.Inputs[chain.Arity].Shape, node.Shape)),
+            Convolution or Fused { First: Convolution } => constants.Contains(node.Inputs[1]) && Takes(DenseShapes.Of(node)),
+            Chained { First: Pick } chain => constants.Contains(node.Inputs[chain.Arity]) && Takes(DenseShapes.Of(chain.Second, chain.First.Infer([node.Inputs[0].Shape]), node.Inputs[chain.Arity].Shape, node.Shape)),
             _ => false,
         };
 
         static bool Takes(DenseShape shape) => shape.Groups > 1 && PanelConvolution.Takes(shape);
 
         bool Follows(Node node) => able.Contains(node.Inputs[0]) && node.Inputs.All(input => able.Contains(input) || !IsMap(input)) && CanBePlain(node, options.Exact)
-            && (node.Op is not (Convolution or Fused { First: Convolution }) || PlaneRowConvolution.Takes(Convolved(node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape)));
+            && (node.Op is not (Convolution or Fused { First: Convolution }) || PlaneRowConvolution.Takes(DenseShapes.Of(node)));
     }
 
     private static bool CanBePlain(Node node, bool exact) => node.Shape.Rank == 4 && node.Inputs.Count > 0 && node.Inputs[0].Shape.Rank == 4 && node.Op switch
     {
-        Convolution or Fused { First: Convolution } => ConvolutionChoice.OfPlanes(Convolved(node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape), exact) is var way && way != ConvolutionChoice.PlaneWay.None
-            && (way == ConvolutionChoice.PlaneWay.Panels || node.Inputs.Count <= ((node.Op as Fused)?.Arity ?? 3)), // the others add no map
-        Chained { First: Pick } chain => PanelConvolution.Takes(Convolved(chain.Second, chain.First.Infer([node.Inputs[0].Shape]), node.Inputs[chain.Arity].Shape, node.Shape)),
+        Convolution or Fused { First: Convolution } => ConvolutionChoice.OfPlanes(DenseShapes.Of(node), exact) switch
+        {
+            ConvolutionChoice.PlaneWay.None => false,
+            ConvolutionChoice.PlaneWay.Panels => true,
+            _ => !node.ReadsMore(), // the others add no map
+        },
+        Chained { First: Pick } chain => PanelConvolution.Takes(DenseShapes.Of(chain.Second, chain.First.Infer([node.Inputs[0].Shape]), node.Inputs[chain.Arity].Shape, node.Shape)),
         Pick => node.Shape.Plane.Area > 1,
         Fused { First: Multiply } => node.Inputs[0].Shape == node.Shape && IsVector(node.Inputs[1]),
         AdaptiveAvgPool => IsVector(node),
@@ -77,8 +83,6 @@ internal sealed partial class Plan
         ReluGradient or Relu6Gradient or LeakyReluGradient or SigmoidGradient or TanhGradient or SiluGradient or HardSigmoidGradient or HardSwishGradient => true,
         _ => false,
     };
-
-    private static DenseShape Convolved(Op op, Shape x, Shape kernel, Shape y) => DenseShapes.Of((op as Fused)?.First ?? op, x, kernel, y);
 
     // One number for each channel: next to nothing to convert.
     private static bool IsVector(Node node) => node.Shape.Rank == 4 && node.Shape.Plane.Area == 1;

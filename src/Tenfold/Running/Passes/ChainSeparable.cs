@@ -13,44 +13,51 @@ internal static class ChainSeparable
         return graph.Pass((node, inputs) =>
         {
             if (!Ends(node)) return null;
-            var (depthwise, expansion, name) = (inputs[0], inputs[0].Inputs[0], $"{graph.NameOf(node.Inputs[0])} + {graph.NameOf(node)}");
+            var (before, depthwise) = (node.Inputs[0], inputs[0]); // the same, as it was and as rewritten
+            var name = $"{graph.NameOf(before)} + {graph.NameOf(node)}";
             var chained = new Chained(depthwise.Op, depthwise.Inputs.Count, node.Op);
-            if (Expands(node.Inputs[0]) && expansion.Op is not Chained)
+            if (Expands(before) && depthwise.Inputs[0] is { Op: not Chained } expansion)
                 return new Chained(expansion.Op, expansion.Inputs.Count, chained)
-                    .Apply([.. expansion.Inputs, .. depthwise.Inputs.Skip(1), .. inputs.Skip(1)], $"{graph.NameOf(node.Inputs[0].Inputs[0])} + {name}");
+                    .Apply([.. expansion.Inputs, .. depthwise.Inputs.Skip(1), .. inputs.Skip(1)], $"{graph.NameOf(before.Inputs[0])} + {name}");
             return Begins(node) ? null : chained.Apply([.. depthwise.Inputs, .. inputs.Skip(1)], name);
         });
 
         // Whether the node is a pointwise convolution that alone reads a depthwise one.
         bool Ends(Node node)
         {
-            if (node.Inputs.Count < 2 || !once.Contains(node.Inputs[0]) || Convolution(node.Op) is not { Groups: 1 } second || node.Inputs[0] is var depthwise && Convolution(depthwise.Op) is not { Groups: > 1 }) return false;
-            if (Adds(depthwise) || node.Op is Fused { Then: [Multiply, ..] } || BetweenPlanes(node)) return false;
-            return SeparableConvolution.Takes(Shape(depthwise), Shape(node));
+            if (node.Op.Unfused() is not Convolution { Groups: 1 } || node.Op is Fused { Then: [Multiply, ..] } || !once.Contains(node.Inputs[0])) return false;
+            var depthwise = node.Inputs[0];
+            if (depthwise.Op.Unfused() is not Convolution { Groups: > 1 } || depthwise.ReadsMore() || BetweenPlanes(depthwise, node)) return false;
+            return SeparableConvolution.Takes(DenseShapes.Of(depthwise), DenseShapes.Of(node));
         }
 
         // Whether what a depthwise convolution reads is the large map of a pointwise one.
-        bool Expands(Node depthwise) => depthwise.Inputs[0] is var expansion && once.Contains(expansion) && !Adds(expansion) && Convolution(expansion.Op) is not null && SeparableConvolution.Expands(Shape(expansion));
+        bool Expands(Node depthwise)
+        {
+            var expansion = depthwise.Inputs[0];
+            return once.Contains(expansion) && expansion.Op.Unfused() is Convolution && !expansion.ReadsMore() && SeparableConvolution.Expands(DenseShapes.Of(expansion));
+        }
 
-        // Whether it is the node's, which is no smaller than what the node reads.
-        bool Begins(Node node) => once.Contains(node) && users[node][0] is var depthwise && once.Contains(depthwise) && depthwise.Inputs[0] == node && Ends(users[depthwise][0]) && users[depthwise][0].Inputs[0] == depthwise
-            && Expands(depthwise) && node.Channels >= node.Inputs[0].Channels;
+        // Whether the node is itself such a pointwise convolution, and widens its map or leaves it as wide.
+        bool Begins(Node node)
+        {
+            if (!once.Contains(node) || node.Channels < node.Inputs[0].Channels) return false;
+            var depthwise = users[node][0];
+            if (!once.Contains(depthwise) || depthwise.Inputs[0] != node || !Expands(depthwise)) return false;
+            var pointwise = users[depthwise][0];
+            return pointwise.Inputs[0] == depthwise && Ends(pointwise);
+        }
 
         // All there is between an input and an output, which lie in planes: both are computed so, and no map changes its layout.
-        bool BetweenPlanes(Node node) => node.Inputs[0].Inputs[0].Op is Input && graph.Outputs.Contains(node) && Planes(node.Inputs[0]) == ConvolutionChoice.PlaneWay.Rows && Planes(node) == ConvolutionChoice.PlaneWay.Panels;
+        bool BetweenPlanes(Node depthwise, Node pointwise) => depthwise.Inputs[0].Op is Input && graph.Outputs.Contains(pointwise)
+            && Way(depthwise) == ConvolutionChoice.PlaneWay.Rows && Way(pointwise) == ConvolutionChoice.PlaneWay.Panels;
 
-        static ConvolutionChoice.PlaneWay Planes(Node node) => ConvolutionChoice.OfPlanes(Shape(node), exact: false);
-
-        static bool Adds(Node node) => node.Op is Fused fused && fused.Arity < node.Inputs.Count;
-
-        static DenseShape Shape(Node node) => DenseShapes.Of(Convolution(node.Op)!, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape);
-
-        static Convolution? Convolution(Op op) => op as Convolution ?? (op as Fused)?.First as Convolution;
+        static ConvolutionChoice.PlaneWay Way(Node node) => ConvolutionChoice.OfPlanes(DenseShapes.Of(node), exact: false);
     }
 
     public static string Tell(Graph before, Graph after)
     {
-        var depthwise = before.Nodes.Count(node => ((node.Op as Fused)?.First ?? node.Op) is Convolution conv && conv.Groups > 1 && conv.Groups == node.Channels && conv.Groups == node.Inputs[0].Channels);
+        var depthwise = before.Nodes.Count(node => node.Op.Unfused() is Convolution conv && conv.Groups > 1 && conv.Groups == node.Channels && conv.Groups == node.Inputs[0].Channels);
         var chained = after.Nodes.Count(node => node.Op is Chained { First: not Pick });
         var expanded = after.Nodes.Count(node => node.Op is Chained { Second: Chained });
         if (depthwise == 0) return "nothing: there are no depthwise convolutions";

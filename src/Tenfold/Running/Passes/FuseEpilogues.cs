@@ -60,7 +60,7 @@ internal static class FuseEpilogues
     public static bool Gates(Node node) => Gates(node.Op, node);
 
     /// <summary>Whether the node is a convolution of single pixels, of all channels.</summary>
-    public static bool IsPointwise(Node node) => node is { Op: Convolution { Groups: 1 } op, Shape.Rank: 4 } && DenseShapes.Of(op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape).Pointwise;
+    public static bool IsPointwise(Node node) => node is { Op: Convolution { Groups: 1 }, Shape.Rank: 4 } && DenseShapes.Of(node).Pointwise;
 
     private static bool Gates(Op op, Node node) => op is Multiply && node.Inputs[0].Shape == node.Shape && node.Inputs[1].Shape is { Rank: 4, Plane.Area: 1 } gate
         && gate.Batch == node.Shape.Batch && gate.Channels == node.Channels;

@@ -22,12 +22,15 @@ internal static class MeansFirst
         });
 
         // The convolution whose means the node reads, if they and a gate are all that reads it. Behind a depthwise one it is left alone: both are computed in strips, which is worth more.
-        Node? Before(Node node) =>
-            Pointwise(node) && node.Inputs[0] is { Op: AdaptiveAvgPool, Shape.Plane.Area: 1 } means && users[means].Count == 1 && !graph.Outputs.Contains(means)
-            && means.Inputs[0] is var convolution && Pointwise(convolution) && !graph.Outputs.Contains(convolution) && convolution.Inputs[0].Op is not Convolution { Groups: > 1 }
-            && users[convolution] is [var one, var other] && (one == means ? other : other == means ? one : null) is { Op: Multiply } gated && gated.Inputs[0] == convolution && FuseEpilogues.Gates(gated)
-                ? convolution
-                : null;
+        Node? Before(Node node)
+        {
+            if (!Pointwise(node) || node.Inputs[0] is not { Op: AdaptiveAvgPool, Shape.Plane.Area: 1 } means || users[means].Count > 1 || graph.Outputs.Contains(means)) return null;
+            var convolution = means.Inputs[0];
+            if (!Pointwise(convolution) || graph.Outputs.Contains(convolution) || convolution.Inputs[0].Op is Convolution { Groups: > 1 }) return null;
+            if (users[convolution] is not [var one, var other] || (one == means) == (other == means)) return null;
+            var gated = one == means ? other : one;
+            return gated.Inputs[0] == convolution && FuseEpilogues.Gates(gated) ? convolution : null;
+        }
 
         bool Pointwise(Node node) => FuseEpilogues.IsPointwise(node) && node.Inputs.Skip(1).All(constants.Contains);
     }

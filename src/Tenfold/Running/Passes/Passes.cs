@@ -89,6 +89,12 @@ internal static class Passes
         return once;
     }
 
+    /// <summary>The operation without what is done to each of its numbers afterwards.</summary>
+    public static Op Unfused(this Op op) => op is Fused fused ? fused.First : op;
+
+    /// <summary>Whether what is done afterwards reads values of its own: what is added, a gate.</summary>
+    public static bool ReadsMore(this Node node) => node.Op is Fused fused && fused.Arity < node.Inputs.Count;
+
     /// <summary>Whether a value is never negative, as what it is made of shows.</summary>
     public static bool IsRectified(this Node node) => node.Op switch
     {

@@ -41,20 +41,25 @@ internal static class RouteChannels
         {
             if (node.Shape.Rank != 4 || inputs.Length == 0) return null;
             if (node.Op is Concat && !inputs.Any(input => input.Op is Pick)) return null; // its inputs may be computed in their place
-            var name = graph.NameOf(node);
-            if (node.Op is ChannelShuffle && once.Contains(node.Inputs[0]) && node.Inputs[0].Inputs.Skip(1).All(constants.Contains) && InWholeBlocks(inputs[0], graph.NameOf(node.Inputs[0])) is { } whole) inputs = [whole];
+            var (first, name) = (node.Inputs[0], graph.NameOf(node));
+            if (node.Op is ChannelShuffle && once.Contains(first) && HasConstantWeights(first) && InWholeBlocks(inputs[0], graph.NameOf(first)) is { } whole) inputs = [whole];
             if (Channels(node.Op, inputs) is { } channels) return Listed(inputs, channels, name);
             if (node.Op is Add && inputs is [{ Op: Pick a }, { Op: Pick b }] && Together(a, b, inputs[0].Inputs.Count) is { } both)
                 return Listed([.. inputs[0].Inputs, .. inputs[1].Inputs], both, name);
-            if (inputs[0] is { Op: Pick list } && once.Contains(node.Inputs[0]) && list.IsSelection && inputs[0].Inputs[0] is var map && map.Channels <= MostSpare * node.Channels && Depthwise(node) && node.Inputs.Skip(1).All(constants.Contains))
-            {
-                var order = Absent(map.Channels);
-                foreach (var (place, from) in list.Channels.Index()) order[from.Channel] = place;
-                return list.Apply([InGroups(node.Op, map.Channels).Apply([map.Outermost, .. inputs.Skip(1).Select(weights => Reorder(weights, order, name))], name)], $"{name}.order#");
-            }
-
-            return null;
+            return once.Contains(first) && Depthwise(node) && HasConstantWeights(node) ? BeforeItsList(node, inputs, name) : null;
         });
+
+        bool HasConstantWeights(Node node) => node.Inputs.Skip(1).All(constants.Contains);
+    }
+
+    // A depthwise convolution of the map that a list reorders, in that map's order, and the list behind it; null where the map has too many channels that the list leaves out.
+    private static Node? BeforeItsList(Node node, Node[] inputs, string name)
+    {
+        if (inputs[0] is not { Op: Pick { IsSelection: true } list, Inputs: [var map] } || map.Channels > MostSpare * node.Channels) return null;
+        var order = Absent(map.Channels);
+        foreach (var (place, from) in list.Channels.Index()) order[from.Channel] = place;
+        var weights = inputs.Skip(1).Select(input => Reorder(input, order, name));
+        return list.Apply([InGroups(node.Op, map.Channels).Apply([map.Outermost, .. weights], name)], $"{name}.order#");
     }
 
     // For each channel of the operation: which channel of which input; a negative input is zeros.
@@ -121,18 +126,23 @@ internal static class RouteChannels
     private static bool Depthwise(Node node) => Convolves(node) is { } conv && conv.Groups == node.Channels && conv.Groups == node.Inputs[0].Channels;
 
     // A convolution, with an activation perhaps, but nothing that is added.
-    private static Convolution? Convolves(Node node) => (node.Op is Fused fused ? fused.Arity == node.Inputs.Count ? fused.First : null : node.Op) as Convolution;
+    private static Convolution? Convolves(Node node) => node.ReadsMore() ? null : node.Op.Unfused() as Convolution;
 
     private static Op InGroups(Op op, int groups) => op is Fused fused ? fused with { First = InGroups(fused.First, groups) } : (Convolution)op with { Groups = groups };
 
     // A list of the channels of a wider pointwise convolution, whose groups all begin with a block; null where that would spare nothing.
     private static Node? InWholeBlocks(Node node, string name)
     {
-        if (Convolves(node) is not { Groups: > 1 } conv || DenseShapes.Of(conv, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape) is not { Pointwise: true } shape || Kernels.LaneMap.Of(shape) is not null) return null;
+        if (Convolves(node) is not { Groups: > 1 } || DenseShapes.Of(node) is not { Pointwise: true } shape || Kernels.LaneMap.Of(shape) is not null) return null;
         if (shape.Batch == 1 && Kernels.PanelConvolution.Takes(shape)) return null; // on planes no lane is empty
         var (own, wide) = (shape.OutPerGroup, (shape.OutPerGroup + 15) / 16 * 16);
         var reads = 0; // groups, of all blocks
-        for (var first = 0; first < shape.Out; first += 16) reads += shape.Reads(first, first + 16) is var (from, to) ? (to - from) / shape.InPerGroup : 0;
+        for (var first = 0; first < shape.Out; first += 16)
+        {
+            var (from, to) = shape.Reads(first, first + 16);
+            reads += (to - from) / shape.InPerGroup;
+        }
+
         if (wide > MostSpare * own || reads <= shape.Groups * wide / 16) return null;
         var order = Absent(shape.Groups * wide);
         for (var channel = 0; channel < shape.Out; channel++) order[Place(channel)] = channel;
@@ -174,8 +184,8 @@ internal static class RouteChannels
         static bool IsList(Node node) => node.Op is Pick
             || (node is { Op: Concat { Axis: 1 }, Shape.Rank: 4 } && (node.Shape.Batch > 1 || node.Inputs.SkipLast(1).Any(input => input.Channels % 16 != 0)));
 
-        static bool Reads(Node node) => ((node.Op as Fused)?.First ?? node.Op) is Convolution conv && node.Op is not Fused { Then: [Multiply, ..] } && DenseShapes.Of(conv, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape) is var shape
-            && shape.Pointwise && Kernels.LaneMap.Of(shape) is null;
+        static bool Reads(Node node) => node.Op.Unfused() is Convolution && node.Op is not Fused { Then: [Multiply, ..] }
+            && DenseShapes.Of(node) is { Pointwise: true } shape && Kernels.LaneMap.Of(shape) is null;
     }
 }
 
