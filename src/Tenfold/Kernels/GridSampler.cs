@@ -8,29 +8,29 @@ namespace Tenfold.Kernels;
 /// <code>y[p] [c0 .. c15] = sum over t of  weight[p, t] * x[place[p, t]] [c0 .. c15]</code></remarks>
 internal readonly unsafe struct GridSampler(int taps, int pixels)
 {
-    /// <summary>Floats that <see cref="Set"/> fills for a row of so many pixels.</summary>
+    /// <summary>Numbers of the list that <see cref="Set"/> fills for a row: how many taps each pixel has, then the places of all, then the weights.</summary>
     public int Size => pixels * (2 * taps + 1);
 
     /// <summary>The next tap of a pixel; <see cref="Begin"/> comes before the first.</summary>
-    public void Set(float* plan, int pixel, int place, float weight)
+    public void Set(float* list, int pixel, int place, float weight)
     {
-        var counts = (int*)plan;
+        var counts = (int*)list;
         var at = pixels + pixel * taps + counts[pixel]++;
-        ((int*)plan)[at] = place;
-        plan[at + pixels * taps] = weight;
+        ((int*)list)[at] = place;
+        list[at + pixels * taps] = weight;
     }
 
-    public void Begin(float* plan) => new Span<int>(plan, pixels).Clear();
+    public void Begin(float* list) => new Span<int>(list, pixels).Clear();
 
     /// <summary>A row of one block of channels.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Run(float* plan, float* x, float* y)
+    public void Run(float* list, float* x, float* y)
     {
         for (var p = 0; p < pixels; p++, y += Dense.Block)
         {
-            var count = ((int*)plan)[p];
-            var places = (int*)plan + pixels + p * taps;
-            var weights = plan + pixels + pixels * taps + p * taps;
+            var count = ((int*)list)[p];
+            var places = (int*)list + pixels + p * taps;
+            var weights = list + pixels + pixels * taps + p * taps;
             if (count == 4) // bilinear, inside
             {
                 float* p0 = x + (long)places[0] * Dense.Block, p1 = x + (long)places[1] * Dense.Block, p2 = x + (long)places[2] * Dense.Block, p3 = x + (long)places[3] * Dense.Block;

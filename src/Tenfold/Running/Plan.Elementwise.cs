@@ -96,67 +96,67 @@ internal sealed unsafe partial class Plan
     // One operand repeats, or each does along another axis.
     private void Repeat<TMap>(Node node, Node second, TMap map) where TMap : struct, IMap2
     {
-        var whole = Whole(node.Inputs[0]) && Whole(second); // then a plane is one run; else an operand repeats along one of its axes only
+        var first = node.Inputs[0];
         var layout = node.Shape.Rank == 4 ? LayoutOf(node) : Layout.Plain;
-        var (first, shape) = (node.Inputs[0], node.Shape);
         var (a, b) = (Get(first, layout), Get(second, layout));
         var y = New(node, layout, first, second);
-        if (layout == Layout.Plain && node.Shape.Rank == 4)
-        {
-            // From the last plane to the first: what was passed over just before, as for the means that scale it, is still in the cache at its end.
-            var (planes, area) = (node.Shape.Batch * node.Channels, Pixels(node));
-            var (p, q) = (Pixels(first), Pixels(second));
-            Add(Graph.NameOf(node), "elementwise, repeating", planes, [a, b], [y], (item, _) =>
-            {
-                var plane = planes - 1L - item;
-                Broadcast.Row(map, a.P + plane * p, p == area ? 1 : 0, b.P + plane * q, q == area ? 1 : 0, y.P + plane * area, area);
-            });
-            return;
-        }
+        if (layout == Layout.Blocked) RepeatInBlocks(node, second, map, a, b, y);
+        else if (node.Shape.Rank == 4) RepeatInPlanes(node, second, map, a, b, y);
+        else RepeatInRows(node, second, map, a, b, y);
+    }
 
-        if (layout == Layout.Plain)
+    // From the last plane to the first: what was passed over just before, as for the means that scale it, is still in the cache at its end.
+    private void RepeatInPlanes<TMap>(Node node, Node second, TMap map, Slot a, Slot b, Slot y) where TMap : struct, IMap2
+    {
+        var (planes, area) = (node.Shape.Batch * node.Channels, Pixels(node));
+        var (p, q) = (Pixels(node.Inputs[0]), Pixels(second)); // as many, or one
+        Add(Graph.NameOf(node), "elementwise, repeating", planes, [a, b], [y], (item, _) =>
         {
-            var length = shape[shape.Rank - 1];
-            var rows = shape.Count / length;
-            var perItem = Math.Max(1, Chunk / length);
-            Add(Graph.NameOf(node), "elementwise, repeating", checked((int)((rows + perItem - 1) / perItem)), [a, b], [y], (item, _) =>
-            {
-                for (var row = (long)item * perItem; row < Math.Min(rows, ((long)item + 1) * perItem); row++)
-                {
-                    var at = checked((int)(row * length));
-                    Broadcast.Row(map, a.P + Broadcasting.Source(at, shape, first.Shape), Step(first), b.P + Broadcasting.Source(at, shape, second.Shape), Step(second), y.P + at, length);
-                }
-            });
-            return;
-        }
+            var plane = planes - 1L - item;
+            Broadcast.Row(map, a.P + plane * p, p == area ? 1 : 0, b.P + plane * q, q == area ? 1 : 0, y.P + plane * area, area);
+        });
+    }
 
-        var (height, width, blocks, strips) = (shape.Height, shape.Width, Blocks(node), Strips.Of(shape.Height, shape.Batch, Blocks(node)));
+    private void RepeatInRows<TMap>(Node node, Node second, TMap map, Slot a, Slot b, Slot y) where TMap : struct, IMap2
+    {
+        var (first, shape, length) = (node.Inputs[0].Shape, node.Shape, node.Shape[node.Shape.Rank - 1]);
+        var (firstStep, secondStep) = (first[shape.Rank - 1] == 1 ? 0 : 1, second.Shape[shape.Rank - 1] == 1 ? 0 : 1);
+        EachRow(node, "elementwise, repeating", shape.Count / length, Math.Max(1, Chunk / length), [a, b], [y], row =>
+        {
+            var at = checked((int)(row * length));
+            Broadcast.Row(map, a.P + Broadcasting.Source(at, shape, first), firstStep, b.P + Broadcasting.Source(at, shape, second.Shape), secondStep, y.P + at, length);
+        });
+    }
+
+    // A plane is one run where an operand repeats over all of it or not at all; else a row is.
+    private void RepeatInBlocks<TMap>(Node node, Node second, TMap map, Slot a, Slot b, Slot y) where TMap : struct, IMap2
+    {
+        var (first, height, width, blocks) = (node.Inputs[0], node.Shape.Height, node.Shape.Width, Blocks(node));
         var (firstLane, secondLane) = (first.Channels < node.Channels, second.Channels < node.Channels);
-        Add(Graph.NameOf(node), "elementwise, repeating", Planes(node) * strips.Count, [a, b], [y], (item, _) =>
+        var whole = IsRun(first) && IsRun(second);
+        var (firstStep, secondStep) = (Step(first), Step(second));
+        InStripsOfRows(node, "elementwise, repeating", [a, b], [y], (n, block, from, to, _) =>
         {
-            var (place, block) = Math.DivRem(item, blocks);
-            var (n, strip) = Math.DivRem(place, strips.Count);
-            var end = Math.Min(height, (strip + 1) * strips.Height);
-            var rows = whole ? end - strip * strips.Height : 1; // at once
+            var rows = whole ? to - from : 1; // at once
             var pixels = rows * width;
-            for (var line = strip * strips.Height; line < end; line += rows)
+            for (var row = from; row < to; row += rows)
             {
-                var p = a.P + Place(first, n, block, line);
-                var q = b.P + Place(second, n, block, line);
-                var to = y.P + (((long)n * blocks + block) * height + line) * width * 16;
-                if (firstLane && secondLane) Broadcast.Pixels<TMap, FirstLane, FirstLane>(map, p, Step(first), q, Step(second), to, pixels);
-                else if (firstLane) Broadcast.Pixels<TMap, FirstLane, EachLane>(map, p, Step(first), q, Step(second), to, pixels);
-                else if (secondLane) Broadcast.Pixels<TMap, EachLane, FirstLane>(map, p, Step(first), q, Step(second), to, pixels);
-                else Broadcast.Pixels<TMap, EachLane, EachLane>(map, p, Step(first), q, Step(second), to, pixels);
+                var p = a.P + Place(first, n, block, row);
+                var q = b.P + Place(second, n, block, row);
+                var result = y.P + (((long)n * blocks + block) * height + row) * width * 16;
+                if (firstLane && secondLane) Broadcast.Pixels<TMap, FirstLane, FirstLane>(map, p, firstStep, q, secondStep, result, pixels);
+                else if (firstLane) Broadcast.Pixels<TMap, FirstLane, EachLane>(map, p, firstStep, q, secondStep, result, pixels);
+                else if (secondLane) Broadcast.Pixels<TMap, EachLane, FirstLane>(map, p, firstStep, q, secondStep, result, pixels);
+                else Broadcast.Pixels<TMap, EachLane, EachLane>(map, p, firstStep, q, secondStep, result, pixels);
             }
         });
 
-        bool Whole(Node operand) => node.Shape.Rank == 4 && (operand.Shape.Plane == node.Shape.Plane || operand.Shape.Plane.Area == 1);
+        bool IsRun(Node operand) => operand.Shape.Plane == node.Shape.Plane || operand.Shape.Plane.Area == 1;
 
-        int Step(Node operand) => layout == Layout.Plain ? operand.Shape[shape.Rank - 1] == 1 ? 0 : 1 : operand.Shape.Width == 1 && (whole ? operand.Shape.Height == 1 : true) ? 0 : 16;
+        int Step(Node operand) => operand.Shape.Width == 1 && (!whole || operand.Shape.Height == 1) ? 0 : 16;
 
-        static long Place(Node operand, int n, int block, int line) =>
-            (((operand.Shape.Batch == 1 ? 0 : n) * (long)Blocks(operand) + (operand.Channels == 1 ? 0 : block)) * operand.Shape.Height + (operand.Shape.Height == 1 ? 0 : line)) * operand.Shape.Width * 16;
+        static long Place(Node operand, int n, int block, int row) =>
+            (((operand.Shape.Batch == 1 ? 0 : n) * (long)Blocks(operand) + (operand.Channels == 1 ? 0 : block)) * operand.Shape.Height + (operand.Shape.Height == 1 ? 0 : row)) * operand.Shape.Width * 16;
     }
 
     // Row by row as numbers lie, each of the three operands with its own step.
@@ -168,16 +168,12 @@ internal sealed unsafe partial class Plan
         var steps = shapes.Select(operand => operand.Rank == 0 || operand[operand.Rank - 1] == 1 ? 0 : 1).ToArray();
         var y = New(node, Layout.Plain);
         var length = shape.Rank == 0 ? 1 : shape[shape.Rank - 1];
-        var (rows, perItem) = (shape.Count / length, Math.Max(1, Chunk / length));
-        Add(Graph.NameOf(node), "a choice at every place", checked((int)((rows + perItem - 1) / perItem)), x, [y], (item, _) =>
+        EachRow(node, "a choice at every place", shape.Count / length, Math.Max(1, Chunk / length), x, [y], row =>
         {
-            for (var row = (long)item * perItem; row < Math.Min(rows, ((long)item + 1) * perItem); row++)
-            {
-                var at = checked((int)(row * length));
-                Broadcast.Choose(Row(0), steps[0], Row(1), steps[1], Row(2), steps[2], y.P + at, length);
+            var at = checked((int)(row * length));
+            Broadcast.Choose(Row(0), steps[0], Row(1), steps[1], Row(2), steps[2], y.P + at, length);
 
-                float* Row(int i) => x[i].P + Broadcasting.Source(at, shape, shapes[i]);
-            }
+            float* Row(int i) => x[i].P + Broadcasting.Source(at, shape, shapes[i]);
         });
     }
 
@@ -201,16 +197,14 @@ internal sealed unsafe partial class Plan
             return;
         }
 
-        var (height, width, blocks, strips) = (node.Shape.Height, node.Shape.Width, Blocks(node), Strips.Of(node.Shape.Height, node.Shape.Batch, Blocks(node)));
-        Add(Graph.NameOf(node), "each channel times its gate, and what follows", Planes(node) * strips.Count, add is null ? [x, gate] : [x, gate, add], [y], (item, _) =>
+        var (height, width, blocks) = (node.Shape.Height, node.Shape.Width, Blocks(node));
+        InStripsOfRows(node, "each channel times its gate, and what follows", add is null ? [x, gate] : [x, gate, add], [y], (n, block, from, to, _) =>
         {
             float* offset = stackalloc float[16];
             new Span<float>(offset, 16).Clear();
-            var (place, block) = Math.DivRem(item, blocks);
-            var (n, strip) = Math.DivRem(place, strips.Count);
-            var (plane, top) = ((long)n * blocks + block, strip * strips.Height);
-            var (at, rows) = ((plane * height + top) * width * 16, Math.Min(strips.Height, height - top));
-            Lanes.Scale(x.P + at, gate.P + plane * 16, offset, add is null ? null : add.P + at, low, high, y.P + at, rows * width);
+            var plane = (long)n * blocks + block;
+            var at = (plane * height + from) * width * 16;
+            Lanes.Scale(x.P + at, gate.P + plane * 16, offset, add is null ? null : add.P + at, low, high, y.P + at, (to - from) * width);
         });
     }
 
@@ -267,26 +261,46 @@ internal sealed unsafe partial class Plan
             }
         }
 
-        const int perItem = 256;
-        var results = node.Shape.Count;
-        Add(Graph.NameOf(node), "sums of any axes", checked((int)((results + perItem - 1) / perItem)), [x], [y], (item, _) =>
+        EachRow(node, "sums of any axes", node.Shape.Count, perItem: 256, [x], [y], i =>
         {
-            for (var i = (long)item * perItem; i < Math.Min(results, ((long)item + 1) * perItem); i++)
+            var from = x.P;
+            var (rest, stride) = (i, 1L);
+            for (var axis = source.Rank - 1; axis >= 0; axis--)
             {
-                var from = x.P;
-                var (rest, stride) = (i, 1L);
-                for (var axis = source.Rank - 1; axis >= 0; axis--)
-                {
-                    (rest, var place) = Math.DivRem(rest, node.Shape[axis]);
-                    from += place * stride;
-                    stride *= source[axis];
-                }
-
-                var total = 0.0;
-                foreach (var place in places) total += from[place];
-                y.P[i] = (float)total;
+                (rest, var place) = Math.DivRem(rest, node.Shape[axis]);
+                from += place * stride;
+                stride *= source[axis];
             }
+
+            var total = 0.0;
+            foreach (var place in places) total += from[place];
+            y.P[i] = (float)total;
         });
+    }
+
+    private delegate void OnRow(long row);
+
+    // A step of rows that do not depend on each other, so many in an item.
+    private void EachRow(Node node, string what, long rows, int perItem, Slot[] reads, Slot[] writes, OnRow work) =>
+        Add(Graph.NameOf(node), what, checked((int)((rows + perItem - 1) / perItem)), reads, writes, (item, _) =>
+        {
+            var (first, end) = ((long)item * perItem, Math.Min(rows, ((long)item + 1) * perItem));
+            for (var row = first; row < end; row++) work(row);
+        });
+
+    private delegate void OnRows(int n, int block, int from, int to, float* scratch);
+
+    // A step of rows [from, to) of each block of channels of each sample.
+    private void InStripsOfRows(Node node, string what, Slot[] reads, Slot[] writes, OnRows work, long scratch = 0)
+    {
+        var (height, blocks) = (node.Shape.Height, Blocks(node));
+        var strips = Strips.Of(height, node.Shape.Batch, blocks);
+        Add(Graph.NameOf(node), what, checked(Planes(node) * strips.Count), reads, writes, (item, room) =>
+        {
+            var (place, block) = Math.DivRem(item, blocks);
+            var (n, strip) = Math.DivRem(place, strips.Count);
+            work(n, block, strip * strips.Height, Math.Min(height, (strip + 1) * strips.Height), room);
+        }, scratch);
     }
 
     private static int Chunks(Slot slot) => checked((int)((slot.Size + Chunk - 1) / Chunk));

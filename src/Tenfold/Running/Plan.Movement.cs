@@ -99,7 +99,8 @@ internal sealed unsafe partial class Plan
     {
         Slot[] x = [.. node.Inputs.Select(input => SlotsIn(Layout.Plain).TryGetValue(input, out var slot) ? slot : Any(input))];
         var y = New(node, Layout.Plain);
-        var moves = channels.Index().GroupBy(to => (to.Item.Map, Block: to.Item.Channel / 16)).Select(move => (move.Key.Map, move.Key.Block, To: move.Select(to => (Lane: to.Item.Channel % 16, Plane: to.Index)).ToArray())).ToArray();
+        var moves = channels.Index().GroupBy(to => (to.Item.Map, Block: to.Item.Channel / 16))
+            .Select(move => (move.Key.Map, move.Key.Block, To: move.Select(to => (Lane: to.Item.Channel % 16, Plane: to.Index)).ToArray())).ToArray();
         var area = Pixels(node);
         Add(Graph.NameOf(node), "planes moved", checked(node.Shape.Batch * moves.Length), x, [y], (item, _) =>
         {
@@ -164,24 +165,19 @@ internal sealed unsafe partial class Plan
             for (var axis = order[i] + 1; axis < source.Rank; axis++) strides[i] *= source[axis];
         }
 
-        var length = node.Shape[node.Shape.Rank - 1];
-        var (rows, step) = (node.Shape.Count / length, strides[^1]);
-        var perItem = Math.Max(1, Chunk / length);
-        Add(Graph.NameOf(node), "in another order", checked((int)((rows + perItem - 1) / perItem)), [x], [y], (item, _) =>
+        var (length, step) = (node.Shape[node.Shape.Rank - 1], strides[^1]);
+        EachRow(node, "in another order", node.Shape.Count / length, Math.Max(1, Chunk / length), [x], [y], row =>
         {
-            for (var row = (long)item * perItem; row < Math.Min(rows, ((long)item + 1) * perItem); row++)
+            var rest = row;
+            var from = x.P;
+            for (var axis = strides.Length - 2; axis >= 0; axis--)
             {
-                var rest = row;
-                var from = x.P;
-                for (var axis = strides.Length - 2; axis >= 0; axis--)
-                {
-                    (rest, var place) = Math.DivRem(rest, node.Shape[axis]);
-                    from += place * strides[axis];
-                }
-
-                var to = y.P + row * length;
-                for (var i = 0; i < length; i++) to[i] = from[i * step];
+                (rest, var place) = Math.DivRem(rest, node.Shape[axis]);
+                from += place * strides[axis];
             }
+
+            var to = y.P + row * length;
+            for (var i = 0; i < length; i++) to[i] = from[i * step];
         });
     }
 }

@@ -39,9 +39,7 @@ internal sealed unsafe partial class Plan
         {
             for (var c = 0; c < node.Shape[0]; c++)
             {
-                var (sum, square) = (0.0, 0.0);
-                for (var n = 0; n < batch; n++) sum += sums.P[n * blocks * 16 + c];
-                var average = sum / ((double)batch * pixels);
+                var (average, square) = (OverBatch(sums, c, batch, blocks) / ((double)batch * pixels), 0.0);
                 for (var n = 0; n < batch; n++)
                 {
                     var distance = sums.P[n * blocks * 16 + c] / (double)pixels - average;
@@ -104,8 +102,7 @@ internal sealed unsafe partial class Plan
         {
             AsLine(c, vectors[0], vectors[1], vectors[2], vectors[3], epsilon, factor, offset);
             return new LaneMask { Factor = factor, Offset = offset, Low = low, High = high };
-        }
-        );
+        });
     }
 
     private delegate LaneMask MaskOf(int channel, float* factor, float* offset);
@@ -156,17 +153,10 @@ internal sealed unsafe partial class Plan
         {
             for (var c = 0; c < node.Shape[0]; c++)
             {
-                dshift.P[c] = (float)Total(sums, c);
-                dscale.P[c] = (float)(Total(products, c) / Math.Sqrt((double)variance.P[c] + op.Epsilon));
+                dshift.P[c] = (float)OverBatch(sums, c, batch, blocks);
+                dscale.P[c] = (float)(OverBatch(products, c, batch, blocks) / Math.Sqrt((double)variance.P[c] + op.Epsilon));
             }
         });
-
-        double Total(Slot parts, int c)
-        {
-            var total = 0.0;
-            for (var n = 0; n < batch; n++) total += parts.P[n * blocks * 16 + c];
-            return total;
-        }
     }
 
     private void NormInputGradient(Node node, BatchNormInputGradient op)
@@ -206,12 +196,15 @@ internal sealed unsafe partial class Plan
         Add(Graph.NameOf(node), "sums of each plane", planes, [x], [sums], (item, _) => Lanes.Sum(x.P + (long)item * pixels * 16, pixels, sums.P + item * 16));
         Add(Graph.NameOf(node), "over the batch", 1, [sums], [y], (_, _) =>
         {
-            for (var c = 0; c < node.Shape[0]; c++)
-            {
-                var total = 0.0;
-                for (var n = 0; n < batch; n++) total += sums.P[n * blocks * 16 + c];
-                y.P[c] = (float)total;
-            }
+            for (var c = 0; c < node.Shape[0]; c++) y.P[c] = (float)OverBatch(sums, c, batch, blocks);
         });
+    }
+
+    // The sum over a channel's planes, of each of which a sum is there.
+    private static double OverBatch(Slot sums, int channel, int batch, int blocks)
+    {
+        var total = 0.0;
+        for (var n = 0; n < batch; n++) total += sums.P[(long)n * blocks * 16 + channel];
+        return total;
     }
 }

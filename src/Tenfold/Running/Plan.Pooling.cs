@@ -1,4 +1,5 @@
 using Tenfold.Kernels;
+using static Tenfold.PlaneAxes;
 using Axis = System.Collections.Generic.IReadOnlyList<System.Collections.Generic.IReadOnlyList<(int Source, double Weight)>>;
 
 namespace Tenfold;
@@ -13,23 +14,15 @@ internal sealed unsafe partial class Plan
         switch (node.Op)
         {
             case AdaptiveAvgPool when size.Area == 1: Means(node); return true;
-            case AdaptiveAvgPool: Planewise(node, Adaptive(map.Height, size.Height), Adaptive(map.Width, size.Width), "bins"); return true;
-            case AdaptiveAvgPoolGradient:
-                Planewise(node, LinearAxis.Transposed(Adaptive(size.Height, map.Height), size.Height), LinearAxis.Transposed(Adaptive(size.Width, map.Width), size.Width), "bins");
-                return true;
+            case AdaptiveAvgPool: Planewise(node, AvgBins(map.Height, size.Height), AvgBins(map.Width, size.Width), "bins"); return true;
+            case AdaptiveAvgPoolGradient: PlanewiseBack(node, AvgBins(size.Height, map.Height), AvgBins(size.Width, map.Width), "bins"); return true;
             case AvgPool when AsDepthwise(node) is { } windows: WindowMeans(node, windows); return true;
-            case AvgPool op: Planewise(node, Rows(op, map.Height, size.Height), Columns(op, map.Width, size.Width), "windows"); return true;
-            case AvgPoolGradient op:
-                Planewise(node, LinearAxis.Transposed(Rows(op.Pool, size.Height, map.Height), size.Height), LinearAxis.Transposed(Columns(op.Pool, size.Width, map.Width), size.Width), "windows");
-                return true;
-            case Resize op: Planewise(node, Between(op, map.Height, size.Height), Between(op, map.Width, size.Width), "interpolation"); return true;
-            case ResizeGradient op:
-                Planewise(node, LinearAxis.Transposed(Between(op.Resize, size.Height, map.Height), size.Height), LinearAxis.Transposed(Between(op.Resize, size.Width, map.Width), size.Width), "interpolation");
-                return true;
+            case AvgPool op: Planewise(node, AvgRows(op, map.Height, size.Height), AvgColumns(op, map.Width, size.Width), "windows"); return true;
+            case AvgPoolGradient op: PlanewiseBack(node, AvgRows(op.Pool, size.Height, map.Height), AvgColumns(op.Pool, size.Width, map.Width), "windows"); return true;
+            case Resize op: Planewise(node, Interpolated(op, map.Height, size.Height), Interpolated(op, map.Width, size.Width), "interpolation"); return true;
+            case ResizeGradient op: PlanewiseBack(node, Interpolated(op.Resize, size.Height, map.Height), Interpolated(op.Resize, size.Width, map.Width), "interpolation"); return true;
             case Pad op: Planewise(node, PadRows(op, map, size.Height), PadColumns(op, map, size.Width), "copies"); return true;
-            case PadGradient op:
-                Planewise(node, LinearAxis.Transposed(PadRows(op.Pad, size, map.Height), size.Height), LinearAxis.Transposed(PadColumns(op.Pad, size, map.Width), size.Width), "copies");
-                return true;
+            case PadGradient op: PlanewiseBack(node, PadRows(op.Pad, size, map.Height), PadColumns(op.Pad, size, map.Width), "copies"); return true;
             case Lrn op: Responses(node, op, gradient: false); return true;
             case LrnGradient op: Responses(node, op.Lrn, gradient: true); return true;
             case MaxPool op: Largest(node, MaxRows(op, map.Height, size.Height), MaxColumns(op, map.Width, size.Width)); return true;
@@ -42,65 +35,6 @@ internal sealed unsafe partial class Plan
                 return true;
             default: return false;
         }
-
-        static Axis Adaptive(int from, int to) => [.. Enumerable.Range(0, to).Select(i => Mean(Bins.Of(new Size(from, 1), new Size(to, 1), i, 0).Rows))];
-
-        static (int, double)[] Mean(Interval interval) => [.. Enumerable.Range(interval.From, interval.Length).Select(source => (source, 1.0 / interval.Length))];
-
-        // The count of a window is a product of rows and columns.
-        static Axis Rows(AvgPool pool, int from, int to) =>
-            Windows(to, from, pool.Kernel.Height, pool.Stride.Height, pool.Padding.Top, pool.Padding.Bottom, pool.CountIncludePad);
-
-        static Axis Columns(AvgPool pool, int from, int to) =>
-            Windows(to, from, pool.Kernel.Width, pool.Stride.Width, pool.Padding.Left, pool.Padding.Right, pool.CountIncludePad);
-
-        static Axis Windows(int outputs, int inputs, int kernel, int stride, int before, int after, bool countPad) =>
-        [
-            .. Enumerable.Range(0, outputs).Select(i =>
-            {
-                var window = Interval.Of(i * stride - before, kernel);
-                var inside = window.Within(0, inputs);
-                var count = countPad ? window.Within(-before, inputs + after).Length : inside.Length;
-                return Enumerable.Range(inside.From, inside.Length).Select(source => (source, 1.0 / count)).ToArray();
-            }),
-        ];
-
-        static Axis Between(Resize resize, int from, int to) =>
-        [
-            .. Enumerable.Range(0, to).Select(i => resize.Along(i, from, to) switch
-            {
-                (var pixel, 0) => new[] { (pixel, 1.0) },
-                var (pixel, fraction) when pixel == from - 1 => [(pixel, 1.0)], // behind the last pixel the map goes on
-                var (pixel, fraction) => [(pixel, 1 - fraction), (pixel + 1, fraction)],
-            }),
-        ];
-
-        static Axis PadRows(Pad pad, Size map, int to) =>
-            [.. Enumerable.Range(0, to).Select(i => pad.Source(map, i, pad.Padding.Left) is var (row, _) ? new[] { (row, 1.0) } : [])];
-
-        static Axis PadColumns(Pad pad, Size map, int to) =>
-            [.. Enumerable.Range(0, to).Select(i => pad.Source(map, pad.Padding.Top, i) is var (_, column) ? new[] { (column, 1.0) } : [])];
-
-        static Window[] MaxRows(MaxPool pool, int from, int to) => MaxWindows(to, from, pool.Kernel.Height, pool.Stride.Height, pool.Padding.Top, pool.Dilation.Height);
-
-        static Window[] MaxColumns(MaxPool pool, int from, int to) => MaxWindows(to, from, pool.Kernel.Width, pool.Stride.Width, pool.Padding.Left, pool.Dilation.Width);
-
-        static Window[] MaxWindows(int outputs, int inputs, int kernel, int stride, int before, int dilation)
-        {
-            var windows = new Window[outputs];
-            for (var i = 0; i < outputs; i++)
-            {
-                var (first, count) = (0, 0);
-                for (var k = 0; k < kernel; k++)
-                    if (i * stride - before + k * dilation is var place && (uint)place < (uint)inputs && count++ == 0) first = place;
-                windows[i] = new Window(first, count, count == 0 ? 1 : dilation);
-            }
-
-            return windows;
-        }
-
-        static Window[] MaxBins(int from, int to) =>
-            [.. Enumerable.Range(0, to).Select(i => Bins.Of(new Size(from, 1), new Size(to, 1), i, 0).Rows).Select(bin => new Window(bin.From, bin.Length, 1))];
     }
 
     // The depthwise convolution whose weights are all alike, where every window counts as many pixels; null where it has no tiles.
@@ -169,22 +103,24 @@ internal sealed unsafe partial class Plan
         });
     }
 
+    // Weighted sums of rows and of columns.
     private void Planewise(Node node, Axis rows, Axis columns, string what)
     {
         var input = node.Inputs[0];
         var x = Get(input, Layout.Blocked);
         var y = New(node, Layout.Blocked);
         var kernel = new Separable(new LinearAxis(rows), new LinearAxis(columns), input.Shape.Width);
-        var (from, to, height) = (Pixels(input), Pixels(node), node.Shape.Height);
-        var (blocks, strips) = (Blocks(node), Strips.Of(height, node.Shape.Batch, Blocks(node)));
-        Add(Graph.NameOf(node), $"{what}, by rows and columns", Planes(node) * strips.Count, [x], [y], (item, scratch) =>
+        var (source, result, blocks) = (Pixels(input) * 16, Pixels(node) * 16, Blocks(node)); // floats of a plane
+        InStripsOfRows(node, $"{what}, by rows and columns", [x], [y], (n, block, from, to, scratch) =>
         {
-            var (place, block) = Math.DivRem(item, blocks);
-            var (n, strip) = Math.DivRem(place, strips.Count);
             var plane = (long)n * blocks + block;
-            kernel.Run(x.P + plane * from * 16, y.P + plane * to * 16, strip * strips.Height, Math.Min(height, (strip + 1) * strips.Height), scratch);
+            kernel.Run(x.P + plane * source, y.P + plane * result, from, to, scratch);
         }, kernel.Scratch);
     }
+
+    // The gradient of such a sum.
+    private void PlanewiseBack(Node node, Axis rows, Axis columns, string what) =>
+        Planewise(node, LinearAxis.Transposed(rows, node.Shape.Height), LinearAxis.Transposed(columns, node.Shape.Width), what);
 
     private void Largest(Node node, Window[] rows, Window[] columns)
     {
@@ -192,14 +128,11 @@ internal sealed unsafe partial class Plan
         var x = Get(input, Layout.Blocked);
         var y = New(node, Layout.Blocked);
         var kernel = new MaxPooling(rows, columns, input.Shape.Width);
-        var (from, to, height) = (Pixels(input), Pixels(node), node.Shape.Height);
-        var (blocks, strips) = (Blocks(node), Strips.Of(height, node.Shape.Batch, Blocks(node)));
-        Add(Graph.NameOf(node), "largest of rows, then of columns", Planes(node) * strips.Count, [x], [y], (item, scratch) =>
+        var (source, result, blocks) = (Pixels(input) * 16, Pixels(node) * 16, Blocks(node)); // floats of a plane
+        InStripsOfRows(node, "largest of rows, then of columns", [x], [y], (n, block, from, to, scratch) =>
         {
-            var (place, block) = Math.DivRem(item, blocks);
-            var (n, strip) = Math.DivRem(place, strips.Count);
             var plane = (long)n * blocks + block;
-            kernel.Run(x.P + plane * from * 16, y.P + plane * to * 16, strip * strips.Height, Math.Min(height, (strip + 1) * strips.Height), scratch);
+            kernel.Run(x.P + plane * source, y.P + plane * result, from, to, scratch);
         }, kernel.Scratch);
     }
 

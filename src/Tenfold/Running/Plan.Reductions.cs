@@ -14,7 +14,7 @@ internal sealed unsafe partial class Plan
             case ArgMax op:
                 var (outer, count, inner) = Middle(node.Inputs[0].Shape, (Axes)(1 << op.Axis))!.Value;
                 var (x, y) = (Get(node.Inputs[0], Layout.Plain), New(node, Layout.Plain));
-                InStrips(node, "places of maxima", outer, inner, [x], [y], (row, from, n) => Reduction.Places(x.P + row * count * inner + from, inner, count, op.Last, y.P + row * inner + from, n));
+                InStripsOfColumns(node, "places of maxima", outer, inner, [x], [y], (row, from, n) => Reduction.Places(x.P + row * count * inner + from, inner, count, op.Last, y.P + row * inner + from, n));
                 return true;
             case Standardize { Axis: 2 } op when node.Shape.Rank == 4: StandardizePlanes(node, op.Epsilon); return true;
             case Standardize op: StandardizeRows(node, op); return true;
@@ -47,17 +47,17 @@ internal sealed unsafe partial class Plan
     {
         var (x, y) = (Get(node.Inputs[0], Layout.Plain), New(node, Layout.Plain));
         var (outer, count, inner) = part;
-        InStrips(node, what, outer, inner, [x], [y], (row, from, n) =>
+        InStripsOfColumns(node, what, outer, inner, [x], [y], (row, from, n) =>
         {
             if (inner == 1) y.P[row] = Reduction.Row(map, x.P + row * count, count);
             else Reduction.Columns(map, x.P + row * count * inner + from, inner, count, y.P + row * inner + from, n);
         });
     }
 
-    private delegate void OnStrip(long row, int from, int count);
+    private delegate void OnColumns(long row, int from, int count);
 
-    // Strips of columns of each of many rows.
-    private void InStrips(Node node, string what, long rows, int columns, Slot[] reads, Slot[] writes, OnStrip work)
+    // A step of columns [from, from + count) of each of many rows.
+    private void InStripsOfColumns(Node node, string what, long rows, int columns, Slot[] reads, Slot[] writes, OnColumns work)
     {
         var strips = (columns + Strip - 1) / Strip;
         Add(Graph.NameOf(node), what, checked((int)(rows * strips)), reads, writes, (item, _) =>
@@ -90,11 +90,7 @@ internal sealed unsafe partial class Plan
         var (x, y) = (Get(node.Inputs[0], Layout.Plain), New(node, Layout.Plain));
         var (rows, length, _) = Middle(node.Shape.With(0, 1), (Axes)(((1 << node.Shape.Rank) - 1) & ~((1 << op.Axis) - 1)))!.Value;
         rows *= node.Shape[0];
-        var perItem = Math.Max(1, Chunk / length);
-        Add(Graph.NameOf(node), "rows standardised", checked((int)((rows + perItem - 1) / perItem)), [x], [y], (item, _) =>
-        {
-            for (var row = (long)item * perItem; row < Math.Min(rows, ((long)item + 1) * perItem); row++) Reduction.Standardize(x.P + row * length, y.P + row * length, length, op.Epsilon);
-        });
+        EachRow(node, "rows standardised", rows, Math.Max(1, Chunk / length), [x], [y], row => Reduction.Standardize(x.P + row * length, y.P + row * length, length, op.Epsilon));
     }
 
     // Each product of two matrices in strips of rows; a column's is that of a matrix and a vector.
@@ -125,7 +121,7 @@ internal sealed unsafe partial class Plan
         var grid = Get(node.Inputs[1], Layout.Plain);
         var (map, width) = (node.Inputs[0].Shape.Plane, node.Shape.Width);
         var sampler = new GridSampler(op.Taps * op.Taps, width);
-        Sample(node, sampler, [grid], 1, (item, plan) =>
+        Sample(node, sampler, [grid], 1, (item, taps) =>
         {
             Span<GridTap<float>> rows = stackalloc GridTap<float>[4], columns = stackalloc GridTap<float>[4];
             for (var w = 0; w < width; w++)
@@ -133,7 +129,7 @@ internal sealed unsafe partial class Plan
                 var place = grid.P + ((long)item * width + w) * 2;
                 var (down, right) = (op.Along(place[1], map.Height, rows), op.Along(place[0], map.Width, columns));
                 foreach (var row in rows[..down])
-                    foreach (var column in columns[..right]) sampler.Set(plan, w, row.Pixel * map.Width + column.Pixel, row.Weight * column.Weight);
+                    foreach (var column in columns[..right]) sampler.Set(taps, w, row.Pixel * map.Width + column.Pixel, row.Weight * column.Weight);
             }
         });
     }
@@ -143,12 +139,12 @@ internal sealed unsafe partial class Plan
         Slot[] reads = [.. node.Inputs.Skip(1).Select(input => Get(input, Layout.Plain))];
         var (map, to) = (node.Inputs[0].Shape.Plane, node.Shape.Plane);
         var sampler = new GridSampler(4, to.Width);
-        Sample(node, sampler, reads, node.Inputs[1].Shape[1], (item, plan) =>
+        Sample(node, sampler, reads, node.Inputs[1].Shape[1], (item, taps) =>
         {
             Span<(int, float)> corners = stackalloc (int, float)[4];
             var (region, h) = Math.DivRem(item, to.Height);
             for (var w = 0; w < to.Width; w++)
-                foreach (var (place, weight) in corners[..Corners(op, map, reads, region, h, w, corners)]) sampler.Set(plan, w, place, weight);
+                foreach (var (place, weight) in corners[..Corners(op, map, reads, region, h, w, corners)]) sampler.Set(taps, w, place, weight);
         });
     }
 
@@ -187,7 +183,8 @@ internal sealed unsafe partial class Plan
                 {
                     var map = maps + (long)op.Source(c, h / op.Samples, w / op.Samples) * source.Plane.Area;
                     var sum = 0f;
-                    foreach (var (place, weight) in corners[..Corners(op, source.Plane, reads, (long)region * groups + c / (channels / groups), h, w, corners, groups)]) sum += weight * map[place];
+                    var around = Corners(op, source.Plane, reads, (long)region * groups + c / (channels / groups), h, w, corners, groups);
+                    foreach (var (place, weight) in corners[..around]) sum += weight * map[place];
                     y.P[((long)item * to.Height + h) * to.Width + w] = sum;
                 }
         });
@@ -198,13 +195,13 @@ internal sealed unsafe partial class Plan
     {
         var (x, y) = (Get(node.Inputs[0], Layout.Blocked), New(node, Layout.Blocked));
         var (area, to, blocks) = (node.Inputs[0].Shape.Plane.Area, node.Shape.Plane, Blocks(node));
-        Add(Graph.NameOf(node), "sampled row by row", checked(node.Shape.Batch * to.Height), [x, .. reads], [y], (item, plan) =>
+        Add(Graph.NameOf(node), "sampled row by row", checked(node.Shape.Batch * to.Height), [x, .. reads], [y], (item, taps) =>
         {
-            sampler.Begin(plan);
-            places(item, plan);
+            sampler.Begin(taps);
+            places(item, taps);
             var (n, h) = Math.DivRem(item, to.Height);
             for (var block = 0; block < blocks; block++)
-                sampler.Run(plan, x.P + ((long)n / perSample * blocks + block) * area * 16, y.P + (((long)n * blocks + block) * to.Height + h) * to.Width * 16);
+                sampler.Run(taps, x.P + ((long)n / perSample * blocks + block) * area * 16, y.P + (((long)n * blocks + block) * to.Height + h) * to.Width * 16);
         }, sampler.Size);
     }
 }
