@@ -22,7 +22,7 @@ internal sealed unsafe partial class Plan
                 SlotsIn(Layout.Plain)[node] = _shared.Get(Constants.Key(node), () => Composed(node));
                 return true;
             case ComposedBias:
-                SlotsIn(Layout.Plain)[node] = _shared.Get(Constants.Key(node), () => Biases(node));
+                SlotsIn(Layout.Plain)[node] = _shared.Get(Constants.Key(node), () => ComposedBiases(node));
                 return true;
             case ConvolutionWeightGradient op:
                 WeightGradient(node, new DenseShape(
@@ -148,87 +148,6 @@ internal sealed unsafe partial class Plan
     private Slot Bias(Op op, IReadOnlyList<Node> inputs, int channels) =>
         (op is Fused fused ? fused.Arity : inputs.Count) > 2 ? Get(inputs[2], Layout.Plain) : Now(Floats((channels + 15) / 16 * 16));
 
-    // A scaled kernel is scaled while it is packed.
-    private Slot Packed(string name, Node node, PackedKernel convolution)
-    {
-        var (kernel, factor) = node.Op is ScaledKernel ? (node.Inputs[0], Get(node.Inputs[1], Layout.Plain)) : (node, null);
-        var size = Math.Max(1, convolution.PackedSize); // a transposed convolution of which padding alone would be left reads no weights
-        if (_constants.Contains(node))
-            return _shared.Get(Constants.Key(node) is { } key ? $"{key} {convolution.Packing}" : null, () =>
-            {
-                // Straight from the weights, where it is one of them.
-                var tensor = kernel.Op is Parameter ? _weights[Graph.NameOf(kernel)] : null;
-                var reordered = tensor is null ? Get(kernel, Layout.Plain) : null;
-                var passing = tensor?.Place is { } place ? Stored(tensor, place) : null;
-                if (passing is not null) _ = MeanSquare(node, passing.Span); // which the next layers ask for, while the numbers are here
-                var made = Now(new Slot([checked((int)size)], Layout.Plain), clear: false);
-                _team.Run([new Step(name, "pack the kernel", convolution.PackItems, (item, _) =>
-                {
-                    fixed (float* k = passing is not null ? passing.Span : tensor is null ? reordered!.Span : tensor.Span) convolution.Pack(item, k, factor is null ? null : factor.P, made.P);
-                })], 0);
-                return made;
-            });
-
-        var (plain, packed) = (Get(kernel, Layout.Plain), Floats(size));
-        Slot[] reads = factor is null ? [plain] : [plain, factor];
-        Add(name, "pack the kernel", convolution.PackItems, reads, [packed], (item, _) => convolution.Pack(item, plain.P, factor is null ? null : factor.P, packed.P));
-        return packed;
-    }
-
-    // A product of two matrices of constants. Sums are in double, as those of the layer that reads it are.
-    private Slot Composed(Node node)
-    {
-        var (second, first) = (node.Inputs[0], node.Inputs[1]);
-        var (outputs, between, channels) = (node.Shape[0], second.Shape[1], node.Shape[1]);
-        var (kernel, factor) = first.Op is ScaledKernel ? (first.Inputs[0], Get(first.Inputs[1], Layout.Plain)) : (first, null);
-        var made = Now(new Slot(node.Shape, Layout.Plain));
-        var rows = new double[outputs * between];
-        var numbers = Passing(second);
-        for (var i = 0; i < rows.Length; i++) rows[i] = (double)numbers[i] * (factor is null ? 1 : factor.P[i % between]);
-        var perItem = Share(outputs, (long)between * channels / 4);
-        fixed (double* a = rows)
-        fixed (float* b = Passing(kernel))
-        {
-            var (left, right) = ((nint)a, (nint)b);
-            _team.Run([new Step(Graph.NameOf(node), "compose the kernel", (outputs + perItem - 1) / perItem, (item, _) =>
-                Matrix.Compose((double*)left, (float*)right, made.P, item * perItem, Math.Min(outputs, (item + 1) * perItem), between, channels))], 0);
-        }
-
-        return made;
-    }
-
-    private Slot Biases(Node node)
-    {
-        var (first, own, made) = (Get(node.Inputs[1], Layout.Plain), node.Inputs.Count > 2 ? Get(node.Inputs[2], Layout.Plain) : null, Now(new Slot(node.Shape, Layout.Plain)));
-        var between = node.Inputs[0].Shape[1];
-        var kernel = Passing(node.Inputs[0]);
-        for (var o = 0; o < node.Shape[0]; o++)
-        {
-            var sum = own is null ? 0.0 : own.P[o];
-            for (var m = 0; m < between; m++) sum += (double)kernel[o * between + m] * first.P[m];
-            made.P[o] = (float)sum;
-        }
-
-        return made;
-    }
-
-    // The numbers of a tensor that lies in a file, until the next is asked for: nobody needs them once the kernel is packed.
-    private PassingNumbers Stored(Tensor tensor, TensorPlace place)
-    {
-        if (_passing is null)
-        {
-            var most = 0L;
-            foreach (var parameter in Graph.Parameters.Values) most = Math.Max(most, parameter.Shape.Count);
-            _passing = new PassingNumbers(most);
-        }
-
-        const int piece = 64 * 1024;
-        var passing = _passing.Of((int)tensor.Shape.Count);
-        _team.Run([new Step(place.Name, "read", (passing.Count + piece - 1) / piece, (item, _) =>
-            place.Read((long)item * piece, passing.Span.Slice(item * piece, Math.Min(piece, passing.Count - item * piece))))], 0);
-        return passing;
-    }
-
     // The algorithm that was asked for; the convolution's own name comes first in that of a step.
     private int? Forced(string name) => Forced(_options, name);
 
@@ -243,22 +162,5 @@ internal sealed unsafe partial class Plan
         var dk = New(node, Layout.Plain);
         Add(Graph.NameOf(node), $"{gradient.Name}, {gradient.Items} items", gradient.Items, [x, dy], [sums], (item, scratch) => gradient.Run(item, x.P, dy.P, sums.P, scratch), gradient.Scratch);
         Add(Graph.NameOf(node), "add the chunks", gradient.AddItems, [sums], [dk], (item, _) => gradient.Add(item, sums.P, dk.P));
-    }
-}
-
-/// <summary>A convolution's attributes and shapes as its kernels want them.</summary>
-internal static class DenseShapes
-{
-    public static DenseShape Of(Node node) => Of(node.Op, node.Inputs[0].Shape, node.Inputs[1].Shape, node.Shape);
-
-    public static DenseShape Of(Op op, Shape x, Shape kernel, Shape y)
-    {
-        var (stride, pad, dilation, groups, transposed) = op.Unfused() switch
-        {
-            Convolution conv => (conv.Stride, conv.Padding, conv.Dilation, conv.Groups, false),
-            ConvolutionTranspose transpose => (transpose.Stride, transpose.Padding, transpose.Dilation, transpose.Groups, true),
-            _ => throw new InvalidOperationException($"{op.Name} is no convolution"),
-        };
-        return new DenseShape(y.Batch, x.Channels, y.Channels, x.Plane, y.Plane, new Size(kernel[2], kernel[3]), stride, new Size(pad.Top, pad.Left), dilation, groups, transposed);
     }
 }

@@ -142,17 +142,12 @@ internal sealed unsafe partial class Plan
         }
     }
 
-    private ReadOnlySpan<float> Numbers(Node constant) => constant.Op is Parameter ? _weights[Graph.NameOf(constant)].Span : Get(constant, Layout.Plain).Span;
-
     private double Squares(Node node)
     {
         if (Constants.Key(node) is { } key && _shared.MeanSquares.TryGetValue(key, out var known)) return known;
         var of = node.Op is ScaledKernel ? node.Inputs[0] : node;
         return MeanSquare(node, Passing(of));
     }
-
-    // A constant's numbers; those that lie in a file only until the next are asked for.
-    private ReadOnlySpan<float> Passing(Node constant) => constant.Op is Parameter && _weights[Graph.NameOf(constant)] is { Place: { } place } tensor ? Stored(tensor, place).Span : Numbers(constant);
 
     // The mean square of a constant's numbers, from some of them.
     private double MeanSquare(Node node, ReadOnlySpan<float> numbers)
