@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using Tenfold;
+using Tenfold.Benchmarks.Peers;
 
-// One convolution, by every way to compute it: microseconds, GFLOP/s of its own multiply-adds, and the share of the measured FMA peak. Or every step of a network.
+namespace Tenfold.Benchmarks;
+
+/// <summary>One convolution, by every way to compute it: microseconds, GFLOP/s of its own multiply-adds, and the share of the measured FMA peak. Or every step of a network.</summary>
 internal static class ConvolutionBenchmark
 {
     public static int Run(ParseResult given)
@@ -14,7 +16,7 @@ internal static class ConvolutionBenchmark
         if (given.GetValue<string>("--network") is { } network)
         {
             if (given.GetValue<bool>("--again")) Again(network, threads);
-            else Network(network, given.GetValue<int>("--input"), batch, threads, peak, Options(ways[0]));
+            else EachStep(network, given.GetValue<int>("--input"), batch, threads, peak, Options(ways[0]));
             return 0;
         }
 
@@ -29,20 +31,18 @@ internal static class ConvolutionBenchmark
             foreach (var name in ways)
             {
                 var plan = new Plan(graph, graph.Init(), Team.Of(threads), frozen: true, Options(name));
-                var random = new Philox(1);
-                var picture = Enumerable.Range(0, plan.Input(0).Length).Select(j => (float)random.Normal((ulong)j)).ToArray();
+                var picture = Case.Noise(x.Shape);
                 var best = double.MaxValue;
                 Step? step = null;
                 var clock = Stopwatch.StartNew();
                 while (clock.Elapsed.TotalSeconds < 0.5)
                 {
-                    picture.CopyTo(plan.Input(0)); // its memory serves other values later in a run
+                    picture.Span.CopyTo(plan.Input(0)); // its memory serves other values later in a run
                     foreach (var (candidate, seconds) in plan.Profile(1))
-                        if (candidate.Name.StartsWith("conv", StringComparison.Ordinal) && !candidate.Kernel.StartsWith("to ", StringComparison.Ordinal) && seconds < best) (best, step) = (seconds, candidate);
+                        if (candidate.Macs > 0 && seconds < best) (best, step) = (seconds, candidate);
                 }
 
-                var flops = 2.0 * graph.Cost.Macs;
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kernel}x{kernel}/{stride} {channels,4} -> {At(outs, i),4} {plane,3}x{plane,-3} batch {batch}, {threads} threads: {best * 1e6,8:f0} us {flops / best / 1e9,6:f0} GFLOP/s {flops / best / (peak * threads),6:p0}  {step?.Kernel}"));
+                Print($"{kernel}x{kernel}/{stride} {channels,4} -> {At(outs, i),4} {plane,3}x{plane,-3} batch {batch}, {threads} threads:", best, graph.Cost.Macs, peak * threads, step?.Kernel);
             }
         }
 
@@ -53,45 +53,42 @@ internal static class ConvolutionBenchmark
         static int At(int[] list, int i) => list[Math.Min(i, list.Length - 1)];
     }
 
-    private static void Network(string name, int size, int batch, int threads, double peak, RunOptions options)
+    private static void EachStep(string name, int size, int batch, int threads, double peak, RunOptions options)
     {
-        var graph = Tenfold.Network.Create(name);
+        var graph = Network.Create(name);
         graph = size > 0 ? graph.WithInputs([batch, 3, size, size]) : graph.WithBatch(batch);
-        var weights = Tenfold.Benchmarks.Peers.Case.Weighted(graph).Weights; // drawn alone, MobileNet v1's maps would be all but zero at its end
+        var weights = Case.Weighted(graph).Weights; // drawn alone, MobileNet v1's maps would be all but zero at its end
         var (start, used) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
         var plan = new Plan(graph, weights, Team.Of(threads), frozen: true, options);
         var (made, work) = (Stopwatch.GetElapsedTime(start).TotalSeconds, (Environment.CpuUsage.TotalTime - used).TotalSeconds);
-        var random = new Philox(1);
-        var picture = Enumerable.Range(0, plan.Input(0).Length).Select(j => (float)random.Normal((ulong)j)).ToArray();
+        var picture = Case.Noise(graph.Inputs[0].Shape);
         var runs = Enumerable.Range(0, 21).Select(_ =>
         {
-            picture.CopyTo(plan.Input(0)); // its memory serves other values later in a run
+            picture.Span.CopyTo(plan.Input(0)); // its memory serves other values later in a run
             return plan.Profile(1);
         }).Skip(1).ToArray();
         var steps = runs[0].Select((row, i) => (row.Step, Seconds: runs.Min(run => run[i].Seconds))).ToArray(); // the best of each, for a machine that is not quiet
-        foreach (var (step, seconds) in steps)
-        {
-            var flops = 2.0 * step.Macs;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e6,9:f0} us {flops / seconds / 1e9,6:f0} GFLOP/s {flops / seconds / (peak * threads),6:p0}  {step.Name}: {step.Kernel}"));
-        }
-
-        var total = steps.Sum(row => row.Seconds);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{total * 1e3:f2} ms, {2 * graph.Cost.Macs / total / 1e9:f0} GFLOP/s, convolutions alone {steps.Where(row => row.Step.Macs > 0).Sum(row => row.Seconds) * 1e3:f2} ms; compiled in {made * 1e3:f0} ms ({work * 1e3:f0} ms of processor time), {plan.Bytes >> 20} MB"));
+        foreach (var (step, seconds) in steps) Print("", seconds, step.Macs, peak * threads, $"{step.Name}: {step.Kernel}");
+        var (total, convolutions) = (steps.Sum(row => row.Seconds), steps.Where(row => row.Step.Macs > 0).Sum(row => row.Seconds));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{total * 1e3:f2} ms, {2 * graph.Cost.Macs / total / 1e9:f0} GFLOP/s, convolutions alone {convolutions * 1e3:f2} ms; compiled in {made * 1e3:f0} ms ({work * 1e3:f0} ms of processor time), {plan.Bytes >> 20} MB"));
     }
+
+    private static void Print(string what, double seconds, long macs, double peak, string? how) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+        $"{what}{seconds * 1e6,9:f0} us {2 * macs / seconds / 1e9,6:f0} GFLOP/s {2 * macs / seconds / peak,6:p0}  {how}"));
 
     // As within the network, and twice again with what the caches hold.
     private static void Again(string name, int threads)
     {
-        var graph = Tenfold.Network.Create(name);
+        var graph = Network.Create(name);
         var plan = new Plan(graph, graph.Init(), Team.Of(threads), frozen: true);
-        var random = new Philox(1);
-        var picture = Enumerable.Range(0, plan.Input(0).Length).Select(j => (float)random.Normal((ulong)j)).ToArray();
+        var picture = Case.Noise(graph.Inputs[0].Shape);
         var steps = plan.Steps.SelectMany(step => step.Kernel.Contains("pairs", StringComparison.Ordinal) ? (Step[])[step, step, step] : [step]).ToArray();
         var runs = Enumerable.Range(0, 21).Select(_ =>
         {
-            picture.CopyTo(plan.Input(0));
+            picture.Span.CopyTo(plan.Input(0));
             plan.Run();
-            picture.CopyTo(plan.Input(0));
+            picture.Span.CopyTo(plan.Input(0));
             var times = new long[steps.Length];
             Team.Of(threads).Run(steps, 1 << 22, times);
             return times;
@@ -101,8 +98,10 @@ internal static class ConvolutionBenchmark
         {
             if (i + 2 >= steps.Length || steps[i] != steps[i + 1]) continue;
             double Best(int at) => runs.Min(run => run[at]) * 1e6 / Stopwatch.Frequency;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Best(i),9:f1} {Best(i + 1),9:f1} {Best(i + 2),9:f1} us {2 * steps[i].Macs / Best(i) / 1e3,6:f0} {2 * steps[i].Macs / Best(i + 2) / 1e3,6:f0} GFLOP/s {steps[i].Name}: {steps[i].Kernel}"));
-            (first, third) = (first + Best(i), third + Best(i + 2));
+            var (once, again) = (Best(i), Best(i + 2));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{once,9:f1} {Best(i + 1),9:f1} {again,9:f1} us {2 * steps[i].Macs / once / 1e3,6:f0} {2 * steps[i].Macs / again / 1e3,6:f0} GFLOP/s {steps[i].Name}: {steps[i].Kernel}"));
+            (first, third) = (first + once, third + again);
             i += 2;
         }
 

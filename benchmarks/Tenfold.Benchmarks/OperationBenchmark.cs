@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using Tenfold;
 
-// Single operations with their gradients: microseconds, GFLOP/s of their multiply-adds, GB/s of what passes once.
-// Steps that convert layouts at the boundary are left out.
+namespace Tenfold.Benchmarks;
+
+/// <summary>Single operations with their gradients: microseconds, GFLOP/s of their multiply-adds, GB/s of what passes once. Steps that convert layouts at the boundary are left out.</summary>
 internal static class OperationBenchmark
 {
     private static readonly (string Name, Func<Node, Node> Build, Shape Shape)[] s_cases =
@@ -71,10 +71,11 @@ internal static class OperationBenchmark
             var clock = Stopwatch.StartNew();
             while (clock.Elapsed.TotalSeconds < 0.25)
                 foreach (var (step, seconds) in plan.Profile(3))
-                    if (!step.Kernel.StartsWith("to ", StringComparison.Ordinal)) best[step] = Math.Min(seconds, best.GetValueOrDefault(step, double.MaxValue));
+                    if (!step.Converts) best[step] = Math.Min(seconds, best.GetValueOrDefault(step, double.MaxValue));
             var time = best.Values.Sum();
+            var (flops, how) = (2 * macs / time, best.Count == 1 ? best.Keys.Single().Kernel : $"{best.Count} steps");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{name,-50} {time * 1e6,9:f1} us {2 * macs / time / 1e9,7:f1} GFLOP/s {2 * macs / time / (peak * threads),6:p1} {bytes / time / 1e9,7:f1} GB/s  {(best.Count == 1 ? best.Keys.Single().Kernel : $"{best.Count} steps")}"));
+                $"{name,-50} {time * 1e6,9:f1} us {flops / 1e9,7:f1} GFLOP/s {flops / (peak * threads),6:p1} {bytes / time / 1e9,7:f1} GB/s  {how}"));
             if (given.GetValue<bool>("--steps"))
                 foreach (var (step, seconds) in best.OrderByDescending(pair => pair.Value)) Console.WriteLine($"      {seconds * 1e6,9:f1} us  {step.Name}: {step.Kernel}");
         }

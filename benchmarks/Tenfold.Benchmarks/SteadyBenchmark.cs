@@ -19,7 +19,8 @@ internal static class SteadyBenchmark
         var paces = variants.ToDictionary(variant => variant, _ => new List<double>());
         var machine = new List<double>();
 
-        Console.WriteLine($"{steps} steps of batch {batch} on {threads} threads; samples/s, beside it how long {threads} threads at once take for the same multiply-adds, a line of the cache from core to core and back, and how long threads of this process waited for a processor");
+        Console.WriteLine($"{steps} steps of batch {batch} on {threads} threads; samples/s, beside it how long {threads} threads at once take for the same multiply-adds, "
+            + "a line of the cache from core to core and back, and how long threads of this process waited for a processor");
         for (var repeat = 0; repeat < repeats; repeat++)
             foreach (var variant in variants)
             {
@@ -31,13 +32,17 @@ internal static class SteadyBenchmark
                 new Model(variant.Build(data.Shape, 10), seed: 1).Fit(data, options, clock);
                 var pace = batch / MedianStep(clock.Times);
                 paces[variant].Add(batch * (clock.Times.Count - 1) / Stopwatch.GetElapsedTime(clock.Times[0], clock.Times[^1]).TotalSeconds);
-                Console.WriteLine($"{variant.Operation,-16} {paces[variant][^1],8:f0} samples/s, at its median step {pace,8:f0}   multiply-adds {yardstick,5:f1} ms   round trip {trip * 1e9,4:f0} ns   waited {Waited() - waited,6:f1} ms");
+                Console.WriteLine($"{variant.Operation,-16} {paces[variant][^1],8:f0} samples/s, at its median step {pace,8:f0}   "
+                    + $"multiply-adds {yardstick,5:f1} ms   round trip {trip * 1e9,4:f0} ns   waited {Waited() - waited,6:f1} ms");
             }
 
-        foreach (var (variant, pace) in paces) Console.WriteLine($"{variant.Operation,-16} median {pace.Order().ElementAt(pace.Count / 2),8:f0} samples/s, max/min {pace.Max() / pace.Min():f2}, without the first {pace.Skip(1).Max() / pace.Skip(1).Min():f2}");
-        Console.WriteLine($"multiply-adds max/min {machine.Max() / machine.Min():f2}");
+        foreach (var (variant, pace) in paces)
+            Console.WriteLine($"{variant.Operation,-16} median {pace.Order().ElementAt(pace.Count / 2),8:f0} samples/s, max/min {Spread(pace):f2}, without the first {Spread(pace.Skip(1)):f2}");
+        Console.WriteLine($"multiply-adds max/min {Spread(machine):f2}");
         return 0;
     }
+
+    private static double Spread(IEnumerable<double> numbers) => numbers.Max() / numbers.Min();
 
     private static double MedianStep(List<long> times)
     {

@@ -29,7 +29,7 @@ internal static class PeersBenchmark
                     Console.WriteLine();
                     Console.WriteLine($"{table}, {threads} {(threads == 1 ? "thread" : "threads")}{(batch > 0 ? $", batch {batch}" : "")}");
                     var ratios = new Dictionary<string, List<double>>();
-                    foreach (var row in Rows(table, name => only.Length == 0 || only.Any(part => part[0] == '=' ? name == part[1..] : name.Contains(part, StringComparison.OrdinalIgnoreCase)), batch, threads, given.GetValue<int>("--input"), setting))
+                    foreach (var row in Rows(table, Wanted, batch, threads, given.GetValue<int>("--input"), setting))
                     {
                         Console.WriteLine(row.ToText());
                         if (row.Peers.Length > 0 || row.Remark.Length == 0) results.Keep(row); // with nobody beside it, it says nothing
@@ -42,6 +42,8 @@ internal static class PeersBenchmark
 
         results.Write();
         return 0;
+
+        bool Wanted(string name) => only.Length == 0 || only.Any(part => part[0] == '=' ? name == part[1..] : name.Contains(part, StringComparison.OrdinalIgnoreCase));
     }
 
     private static IEnumerable<Row> Rows(string table, Func<string, bool> wanted, int batch, int threads, int side, Setting setting)

@@ -61,10 +61,15 @@ internal sealed class Results(bool dry)
         text.AppendLine("# Tenfold beside its peers").AppendLine().AppendLine(Machine + ".").AppendLine();
         text.AppendLine("Medians of rounds in which the engines took turns in one process; a ratio is how many times as fast Tenfold was (tenth to nine tenths of the rounds); ");
         text.AppendLine("the error is the largest difference between the outputs, as a share of the largest. Written by `dotnet run --project benchmarks/Tenfold.Benchmarks -c Release -- peers`.");
-        foreach (var table in rows.GroupBy(row => (row.Table, row.Threads, row.Batch, Larger: Larger(row), Beside: Beside(row))).OrderBy(table => Array.IndexOf(s_order, table.Key.Table)).ThenBy(table => table.Key.Batch).ThenBy(table => table.Key.Larger).ThenBy(table => table.Key.Threads).ThenBy(table => table.Key.Beside, StringComparer.Ordinal))
+        var tables = rows.GroupBy(row => (row.Table, row.Threads, row.Batch, Larger: Larger(row), Beside: Beside(row)))
+            .OrderBy(table => Array.IndexOf(PeersBenchmark.Tables, table.Key.Table)).ThenBy(table => table.Key.Batch).ThenBy(table => table.Key.Larger)
+            .ThenBy(table => table.Key.Threads).ThenBy(table => table.Key.Beside, StringComparer.Ordinal);
+        foreach (var table in tables)
         {
             var peers = table.SelectMany(row => row.Peers).Select(peer => peer.Name).Distinct().ToArray();
-            text.AppendLine().AppendLine($"## {table.Key.Table}, {table.Key.Threads} {(table.Key.Threads == 1 ? "thread" : "threads")}{(table.Key.Batch > 0 ? $", batch {table.Key.Batch}" : "")}{(table.Key.Larger.Length > 0 ? $", {table.Key.Larger}" : "")}{(table.Key.Beside.Length > 0 ? $", beside {table.Key.Beside}" : "")}").AppendLine();
+            var (title, threads, batch, larger, beside) = table.Key;
+            string[] heads = [title, threads == 1 ? "1 thread" : $"{threads} threads", batch > 0 ? $"batch {batch}" : "", larger, beside.Length > 0 ? $"beside {beside}" : ""];
+            text.AppendLine().AppendLine($"## {string.Join(", ", heads.Where(head => head.Length > 0))}").AppendLine();
             text.AppendLine($"| case | Tenfold ms | GFLOP/s |{string.Concat(peers.Select(peer => $" {peer} ms | ratio | error |"))} date | commit |");
             text.AppendLine($"|---|--:|--:|{string.Concat(peers.Select(_ => "--:|--:|--:|"))}---|---|");
             foreach (var row in table)
@@ -86,8 +91,6 @@ internal sealed class Results(bool dry)
 
         return text.ToString();
     }
-
-    private static readonly string[] s_order = ["operations", "networks", "training", "cold"];
 
     // Pictures of another size than the network's own make a table of their own.
     private static string Larger(Row row) =>

@@ -26,7 +26,10 @@ internal sealed unsafe class Slot(Shape shape, Layout layout)
         ? checked((shape.Count + 15) / 16 * 16)
         : checked((long)shape.Batch * ((shape.Channels + 15) / 16) * shape.Height * shape.Width * 16);
 
-    /// <summary>The steps between which the value is needed; int.MaxValue for ever.</summary>
+    /// <summary>As <see cref="Last"/>: behind all steps, too.</summary>
+    public const int Forever = int.MaxValue;
+
+    /// <summary>The first and the last step that need the value.</summary>
     public int First { get; set; } = int.MaxValue;
 
     public int Last { get; set; } = -1;

@@ -28,22 +28,29 @@ internal sealed unsafe partial class Plan
         var (first, last) = (s_all, s_all);
         var (added, add, gate, other) = ((Node?)null, (Slot?)null, (Slot?)null, fused.Arity);
         Activation? activation = null;
-        var before = fused.Then.Any(op => op is Tenfold.Add); // the addition; swapping first and last in one tuple assignment lost values once the method was hot, for a reason not found yet
+        var toAdd = fused.Then.Any(op => op is Tenfold.Add); // bounds before the addition are the first, all others the last
         foreach (var op in fused.Then)
         {
-            if (op is Multiply)
+            switch (op)
             {
-                gate = Get(inputs[other++], layout);
+                case Multiply:
+                    gate = Get(inputs[other++], layout);
+                    break;
+                case Tenfold.Add:
+                    added = inputs[other++];
+                    add = Get(added, layout);
+                    toAdd = false;
+                    break;
+                case Relu or Relu6 when toAdd:
+                    first = Range(op);
+                    break;
+                case Relu or Relu6:
+                    last = Range(op);
+                    break;
+                default:
+                    activation = Activated(op) ?? throw new InvalidOperationException($"{op.Name} is no epilogue");
+                    break;
             }
-            else if (op is Tenfold.Add)
-            {
-                added = inputs[other++];
-                add = Get(added, layout);
-                before = false;
-            }
-            else if (op is not (Relu or Relu6)) activation = Activated(op) ?? throw new InvalidOperationException($"{op.Name} is no epilogue");
-            else if (before) first = Range(op);
-            else last = Range(op);
         }
 
         return (fused.First, new Epilogue(added, add, gate, first, last, activation));
@@ -89,7 +96,7 @@ internal sealed unsafe partial class Plan
             var plain = ((long)n * channels + block * 16) * pixels;
             if (to.Layout == Layout.Blocked) Repack.ToBlock(from.P + plain, channels - block * 16, pixels, to.P + (long)item * pixels * 16);
             else Repack.ToPlanes(from.P + (long)item * pixels * 16, channels - block * 16, pixels, to.P + plain);
-        });
+        }, converts: true);
     }
 
     private void ByDefinition(Node node)

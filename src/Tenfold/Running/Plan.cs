@@ -7,8 +7,6 @@ namespace Tenfold;
 /// <summary>A graph compiled for fixed shapes: steps over memory that was planned once. Running it allocates nothing.</summary>
 internal sealed partial class Plan
 {
-    private const int Forever = int.MaxValue;
-
     private readonly Team _team;
     private readonly RunOptions _options;
     private readonly Weights _weights;
@@ -64,20 +62,13 @@ internal sealed partial class Plan
             if (node.Op is Leaf || _constants.Contains(node)) continue;
             var first = _steps.Count;
             Lower(node);
-            // Of the steps that a node became, the one that moves most does its multiply-adds; the others pack and convert.
-            if (node.Cost.Macs is > 0 and var macs)
-            {
-                Step? main = null;
-                for (var i = first; i < _steps.Count; i++)
-                    if (!_steps[i].Kernel.StartsWith("to ", StringComparison.Ordinal) && (main is null || _steps[i].Bytes > main.Bytes)) main = _steps[i];
-                main?.Macs = macs;
-            }
+            if (node.Cost.Macs > 0) Main(first)?.Macs = node.Cost.Macs;
         }
 
         foreach (var output in graph.Outputs)
         {
             var slot = Get(output, begins ? Layout.Blocked : Layout.Plain);
-            if (frozen) slot.Needed(slot.First, Forever); // from the step that writes it until somebody has read it
+            if (frozen) slot.Needed(slot.First, Slot.Forever); // from the step that writes it until somebody has read it
             else Keep(slot);
         }
 
@@ -93,6 +84,15 @@ internal sealed partial class Plan
         if (!frozen)
             foreach (var (name, node) in graph.Parameters) weights[name].Span.CopyTo(SlotsIn(Layout.Plain)[node].Span);
         Steps = _each is null ? _steps : [.. _each._steps.Select(OfAll), .. _steps];
+    }
+
+    // Of the steps that a node became, from the first on, the one that moves most does its multiply-adds; the others pack and convert.
+    private Step? Main(int first)
+    {
+        Step? main = null;
+        for (var i = first; i < _steps.Count; i++)
+            if (!_steps[i].Converts && (main is null || _steps[i].Bytes > main.Bytes)) main = _steps[i];
+        return main;
     }
 
     /// <summary>The graph as the compiler rewrote it, with the outputs that it had, and the inputs and parameters that they still depend on; without what is computed a sample at a time.</summary>
@@ -169,7 +169,8 @@ internal sealed partial class Plan
     public string Explain(IReadOnlyList<(CompilerPasses Pass, string Did)> passes)
     {
         var text = new StringBuilder();
-        text.AppendLine($"{Graph.Name}: {Steps.Count} steps, {ArenaBytes / 1e6:f1} MB for values and {(Bytes - ArenaBytes) / 1e6:f1} MB for weights, {_team.Threads} {(_team.Threads == 1 ? "thread" : "threads")}, {Kernels.Simd.Width}-bit kernels");
+        var threads = _team.Threads == 1 ? "1 thread" : $"{_team.Threads} threads";
+        text.AppendLine($"{Graph.Name}: {Steps.Count} steps, {ArenaBytes / 1e6:f1} MB for values and {(Bytes - ArenaBytes) / 1e6:f1} MB for weights, {threads}, {Simd.Width}-bit kernels");
         foreach (var (pass, did) in passes) text.AppendLine($"  {pass,-14}  {did}");
         text.AppendLine();
         var width = Math.Min(60, Steps.Count == 0 ? 0 : Steps.Max(step => step.Name.Length));
@@ -220,9 +221,14 @@ internal sealed partial class Plan
     /// the value goes over it, so that a map less goes through the caches.</param>
     private Slot New(Node node, Layout layout, params ReadOnlySpan<Node?> over)
     {
+        var slots = SlotsIn(layout);
         foreach (var input in over)
-            if (input is not null && input.Shape == node.Shape && IsLastOf(node, input) && SlotsIn(layout).TryGetValue(input, out var slot) && slot.Whole is null && !_joined.ContainsKey(slot)) return SlotsIn(layout)[node] = slot;
-        return SlotsIn(layout)[node] = Memory(node.Shape, layout);
+        {
+            if (input is null || input.Shape != node.Shape || !IsLastOf(node, input)) continue;
+            if (slots.TryGetValue(input, out var slot) && slot.Whole is null && !_joined.ContainsKey(slot)) return slots[node] = slot; // neither a piece nor joined of pieces
+        }
+
+        return slots[node] = Memory(node.Shape, layout);
     }
 
     // Whether a value that the node reads, once, is wanted by nothing that is still to come, under no other name either.
@@ -243,7 +249,7 @@ internal sealed partial class Plan
 
     private static Slot Keep(Slot slot)
     {
-        (slot.First, slot.Last) = (-1, Forever);
+        (slot.First, slot.Last) = (-1, Slot.Forever);
         return slot;
     }
 
@@ -257,7 +263,7 @@ internal sealed partial class Plan
 
     /// <summary>A step at the end of the plan; what it reads and writes decides how long that memory is needed. A step that reads constants alone
     /// makes constants, and is run at once.</summary>
-    private void Add(string name, string kernel, int items, Slot[] reads, Slot[] writes, Work work, long scratch = 0)
+    private void Add(string name, string kernel, int items, Slot[] reads, Slot[] writes, Work work, long scratch = 0, bool converts = false)
     {
         if (reads.Length > 0 && reads.All(slot => slot.Constant))
         {
@@ -275,6 +281,6 @@ internal sealed partial class Plan
         }
 
         _scratch = Math.Max(_scratch, scratch);
-        _steps.Add(new Step(name, kernel, items, work) { Bytes = bytes });
+        _steps.Add(new Step(name, kernel, items, work) { Bytes = bytes, Converts = converts });
     }
 }

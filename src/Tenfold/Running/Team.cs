@@ -260,4 +260,7 @@ internal sealed record Step(string Name, string Kernel, int Items, Work Work)
 
     /// <summary>What it reads and writes.</summary>
     public long Bytes { get; init; }
+
+    /// <summary>Whether it changes a value's layout, and nothing else.</summary>
+    public bool Converts { get; init; }
 }
