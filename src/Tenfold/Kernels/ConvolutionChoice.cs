@@ -30,7 +30,7 @@ internal static class ConvolutionChoice
         var (best, cycles) = (0, direct);
         foreach (var size in WinogradConvolution.Sizes(shape)[..^1]) // the largest tile rounds too much to come unasked
             if (Filtered(shape, size) + Packing(Winograd.TileOf(shape.KernelSize, size).Area) is var other && other < cycles) (best, cycles) = (size, other);
-        if (GroupWinogradConvolution.Takes(shape) && GroupRows(shape) + Packing(18) is var rows && rows < cycles) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
+        if (GroupWinogradConvolution.Takes(shape) && InGroups(shape) + Packing(18) is var rows && rows < cycles) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
         return best == 0
             ? (Every(shape, !exact), "Winograd would not pay")
             : (new WinogradConvolution(shape, best, pairs: true), $"{cycles / direct:p0} of the direct kernel's cycles");
@@ -64,7 +64,7 @@ internal static class ConvolutionChoice
     public enum PlaneWay
     {
         None,
-        GroupRows,
+        Winograd,
         Polyphase,
         Rows,
         Planes,
@@ -74,7 +74,7 @@ internal static class ConvolutionChoice
 
     /// <summary>The first that takes it, without making its kernel, as is asked for every convolution of a network.</summary>
     public static PlaneWay OfPlanes(DenseShape shape, bool exact) =>
-        !exact && PlaneWinogradConvolution.Takes(shape) ? PlaneWay.GroupRows
+        !exact && PlaneWinogradConvolution.Takes(shape) ? PlaneWay.Winograd
         : !exact && PolyphasePlaneConvolution.Takes(shape) ? PlaneWay.Polyphase
         : PlaneRowConvolution.Takes(shape) ? PlaneWay.Rows
         : PlaneConvolution.Takes(shape) ? PlaneWay.Planes
@@ -85,7 +85,7 @@ internal static class ConvolutionChoice
     /// <summary>The kernel of a way.</summary>
     public static ConvolutionKernel By(DenseShape shape, PlaneWay way, bool exact) => way switch
     {
-        PlaneWay.GroupRows => new PlaneWinogradConvolution(shape),
+        PlaneWay.Winograd => new PlaneWinogradConvolution(shape),
         PlaneWay.Polyphase => new PolyphasePlaneConvolution(shape),
         PlaneWay.Rows => new PlaneRowConvolution(shape),
         PlaneWay.Planes => new PlaneConvolution(shape),
@@ -110,10 +110,13 @@ internal static class ConvolutionChoice
 
     private static string Kind(DenseShape shape) => $"{shape.KernelSize} of stride {shape.Stride.Height}{(shape.Groups > 1 ? $" in groups of {shape.InPerGroup}" : "")}";
 
+    // Estimates, in cycles: of the direct kernel; of Winograd's F(m x m); of the kernel for small groups.
     private static double Direct(DenseShape shape)
     {
         var pairs = DenseSum.Pays(shape.KernelSize.Width * shape.InPerGroup, shape.OutPerGroup);
-        var (tiles, rate) = pairs && DenseConvolution.ShortRows(shape) ? ((shape.OutPlane.Area + 27) / 28, InPairsAcrossRows) : (shape.OutPlane.Height * ((shape.OutPlane.Width + 27) / 28), pairs ? InPairs : ByItself);
+        var (tiles, rate) = pairs && DenseConvolution.ShortRows(shape)
+            ? ((shape.OutPlane.Area + 27) / 28, InPairsAcrossRows)
+            : (shape.OutPlane.Height * ((shape.OutPlane.Width + 27) / 28), pairs ? InPairs : ByItself);
         return (double)shape.Batch * shape.OutBlocks * (shape.OutPlane.Area * (double)shape.KernelSize.Area * shape.InPerGroup / rate + tiles * Tile) + Fetch(shape, shape.KernelSize.Area, 1);
     }
 
@@ -128,7 +131,7 @@ internal static class ConvolutionChoice
     }
 
     // Groups of a block: 18 numbers of a row of the kernel for each tile of four pixels, and both transforms.
-    private static double GroupRows(DenseShape shape) =>
+    private static double InGroups(DenseShape shape) =>
         new GroupWinogradConvolution(shape).Tiles * shape.OutBlocks * (18 * shape.InPerGroup / 0.92 + 50) + Fetch(shape, 18, 1);
 
     // Reading the weights so many times.

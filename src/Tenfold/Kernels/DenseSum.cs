@@ -294,13 +294,7 @@ internal sealed unsafe class DenseSum
             squares = Vector512.MultiplyAddEstimate(last, last, squares);
         }
 
-        for (var v = 0; v < Width; v++)
-        {
-            // Weights that are all zero give zero, not what rounding leaves of the products.
-            var rms = MathF.Sqrt(squares[v] / count) / magnitude;
-            factor[v] = rms is > 1e-30f and < 1e30f ? MathF.ScaleB(1, Math.ILogB(rms * 1.41421356f)) : rms == 0 ? 0 : 1;
-        }
-
+        for (var v = 0; v < Width; v++) factor[v] = FactorOf(MathF.Sqrt(squares[v] / count) / magnitude);
         var factors = Vector512.Load(factor);
         var scale = Vector512.ConditionalSelect(Vector512.Equals(factors, default), Vector512<float>.One, Vector512<float>.One / factors);
         var (allLow, allHigh) = (Vector512<double>.Zero, Vector512<double>.Zero);
@@ -430,9 +424,19 @@ internal sealed unsafe class DenseSum
             }
         }
 
-        var mean = Vector512.Sum(squares) / count / (magnitude * magnitude);
-        if (mean is not (> 1e-24f and < 1e24f)) return null;
-        var exponent = (int)MathF.Round(0.5f * MathF.Log2(mean));
+        return ExponentOf(Vector512.Sum(squares) / count / (magnitude * magnitude));
+    }
+
+    /// <summary>The power of two by which an output channel's weights are divided: next to their root mean square. 0 for weights that are all zero, which then give zero and not what rounding
+    /// leaves of the products.</summary>
+    public static float FactorOf(float rms) => rms is > 1e-30f and < 1e30f ? MathF.ScaleB(1, Math.ILogB(rms * 1.41421356f)) : rms == 0 ? 0 : 1;
+
+    /// <summary>By what power of two numbers differ from what was expected, 0 for a small one; null where that is no power: for zeros, infinities and what is no number.</summary>
+    /// <param name="meanSquare">Theirs, over that of what was expected.</param>
+    public static int? ExponentOf(float meanSquare)
+    {
+        if (meanSquare is not (> 1e-24f and < 1e24f)) return null;
+        var exponent = (int)MathF.Round(0.5f * MathF.Log2(meanSquare));
         return Math.Abs(exponent) <= Near ? 0 : exponent;
     }
 

@@ -22,7 +22,6 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
     private const int LeastItems = 4;
     private const int MostWeights = 128 * 1024; // floats
     private const int MostMap = 256 * 1024; // floats
-    private const int Near = 3; // as of DenseSum
 
     private readonly DenseShape _shape;
     private readonly (int Map, int Channel)[] _rows; // group by group, in the order of the panel's rows
@@ -114,9 +113,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
             var from = kernel + (long)channel * ins;
             var (by, squares) = (scale == null ? 1 : scale[channel], 0.0);
             for (var c = 0; c < ins; c++) squares += (double)(from[c] * by) * (from[c] * by);
-            var rms = (float)Math.Sqrt(squares / ins) / Magnitude;
-            // Weights that are all zero give zero, not what rounding leaves of the products.
-            factors[o] = !_pairs ? 1 : rms is > 1e-30f and < 1e30f ? MathF.ScaleB(1, Math.ILogB(rms * 1.41421356f)) : rms == 0 ? 0 : 1;
+            factors[o] = _pairs ? DenseSum.FactorOf((float)Math.Sqrt(squares / ins) / Magnitude) : 1;
             if (factors[o] != 0) by /= factors[o];
             var sum = 0.0;
             for (var i = 0; i < _paired; i++)
@@ -246,14 +243,11 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
         }
 
         if (_paired == 0) return null;
-        var mean = Vector512.Sum(squares) / (2f * _paired * count) / (Magnitude * Magnitude);
-        if (mean is not (> 1e-24f and < 1e24f)) return null;
-        var exponent = (int)MathF.Round(0.5f * MathF.Log2(mean));
-        if (Math.Abs(exponent) <= Near) return 0;
-        var by = Vector512.Create(MathF.ScaleB(1, -exponent));
+        var exponent = DenseSum.ExponentOf(Vector512.Sum(squares) / (2f * _paired * count) / (Magnitude * Magnitude));
+        if (exponent is null or 0) return exponent;
+        var by = Vector512.Create(MathF.ScaleB(1, -exponent.Value));
         for (var p = 0; p < count; p += Lanes) (Vector512.Load(starts + p) * by * by).Store(starts + p);
         for (var row = to; row < at; row += Lanes) (Vector512.Load(row) * by).Store(row);
-
         return exponent;
     }
 }
