@@ -17,25 +17,30 @@ internal static class ConvolutionChoice
     /// <returns>The kernel, and why.</returns>
     public static (ConvolutionKernel Kernel, string Reason) Of(DenseShape shape, bool exact, int? forced, bool constant = true)
     {
-        if (forced is null && !exact && shape.InPerGroup < Dense.Block && GroupWinogradConvolution.Takes(shape)) return (new GroupWinogradConvolution(shape), "");
-        if (forced is null && GroupConvolution.Takes(shape)) return (new GroupConvolution(shape), "");
-        if (forced is null && VectorConvolution.Takes(shape)) return (new VectorConvolution(shape), "");
-        if (forced is null && LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map), "");
-        if (forced is { } m)
-            return WinogradConvolution.Sizes(shape).Contains(m) ? (new WinogradConvolution(shape, m, !exact), "as asked")
-                : (Every(shape, !exact), m == 0 ? "as asked" : $"Winograd's F({m}), which was asked for, takes no {Kind(shape)}");
+        if (forced is { } m) return Asked(shape, exact, m);
+        if (!exact && shape.InPerGroup < Dense.Block && GroupWinogradConvolution.Takes(shape)) return (new GroupWinogradConvolution(shape), "");
+        if (GroupConvolution.Takes(shape)) return (new GroupConvolution(shape), "");
+        if (VectorConvolution.Takes(shape)) return (new VectorConvolution(shape), "");
+        if (LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map), "");
         if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape))
             return (Every(shape, !exact), exact ? "every product, as asked" : shape.Pointwise || shape.In <= 4 ? "" : $"Winograd takes no {Kind(shape)}");
         var direct = Direct(shape) + Packing(shape.KernelSize.Area);
         var (best, cycles) = (0, direct);
         foreach (var size in WinogradConvolution.Sizes(shape)[..^1]) // the largest tile rounds too much to come unasked
             if (Filtered(shape, size) + Packing(Winograd.TileOf(shape.KernelSize, size).Area) is var other && other < cycles) (best, cycles) = (size, other);
-        if (GroupWinogradConvolution.Takes(shape) && InGroups(shape) + Packing(18) is var rows && rows < cycles) return (new GroupWinogradConvolution(shape), $"{rows / direct:p0} of the direct kernel's cycles");
+        if (GroupWinogradConvolution.Takes(shape) && InGroups(shape) + Packing(18) is var groups && groups < cycles)
+            return (new GroupWinogradConvolution(shape), $"{groups / direct:p0} of the direct kernel's cycles");
         return best == 0
             ? (Every(shape, !exact), "Winograd would not pay")
             : (new WinogradConvolution(shape, best, pairs: true), $"{cycles / direct:p0} of the direct kernel's cycles");
 
         double Packing(int numbers) => constant ? 0 : PerPacked * numbers * shape.InPerGroup * shape.OutBlocks * Dense.Block;
+    }
+
+    private static (ConvolutionKernel Kernel, string Reason) Asked(DenseShape shape, bool exact, int m)
+    {
+        if (WinogradConvolution.Sizes(shape).Contains(m)) return (new WinogradConvolution(shape, m, !exact), "as asked");
+        return (Every(shape, !exact), m == 0 ? "as asked" : $"Winograd's F({m}), which was asked for, takes no {Kind(shape)}");
     }
 
     /// <summary>A way to compute a convolution.</summary>
