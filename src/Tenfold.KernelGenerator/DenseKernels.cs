@@ -1,17 +1,11 @@
+using System.Collections.Generic;
 using System.Linq;
 using System.Text;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.Text;
 
 namespace Tenfold.KernelGenerator;
 
 /// <summary>Writes the two micro-kernels of dense convolution, unrolled for every tile size and vector width.</summary>
-/// <remarks>
-/// The JIT keeps accumulators in registers only while each is a local variable of its own in a method that calls nothing, so
-/// such a method is needed for every tile: too many and too alike to write by hand.
-/// </remarks>
-[Generator]
-public sealed class DenseKernels : IIncrementalGenerator
+internal static class DenseKernels
 {
     // Registers allow 28 accumulators of 512 bits (32 registers), 12 of 256 or 128 bits (16 registers), and 24 of 128 bits on Arm (32 registers), whose
     // multiply-add takes one factor from a lane: four channels of a pixel are one load, and none is spread over a register of its own.
@@ -26,11 +20,8 @@ public sealed class DenseKernels : IIncrementalGenerator
 
     private const string ByLane = "System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.FusedMultiplyAddBySelectedScalar";
 
-    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
-    {
-        foreach (var width in s_widths)
-            output.AddSource(width.Name + ".g.cs", SourceText.From(Class(width.Name, width.Vector, width.Lanes, width.Accumulators, width.Vectors, width.ByLane), Encoding.UTF8));
-    });
+    public static IEnumerable<(string Name, string Code)> Classes() =>
+        s_widths.Select(width => (width.Name, Class(width.Name, width.Vector, width.Lanes, width.Accumulators, width.Vectors, width.ByLane)));
 
     private static string Class(string name, string vector, int lanes, int accumulators, int[] vectors, bool byLane)
     {
@@ -101,7 +92,7 @@ public sealed class DenseKernels : IIncrementalGenerator
         }
 
         // A row of weights is a line of the cache; that of the next tile comes to the second-level cache meanwhile.
-        if (lanes == 8) code.AppendLine("                if (System.Runtime.Intrinsics.X86.Sse.IsSupported) System.Runtime.Intrinsics.X86.Sse.Prefetch1(w + ahead);");
+        if (lanes == 8) code.AppendLine("                if (Sse.IsSupported) Sse.Prefetch1(w + ahead);");
         code.AppendLine("                s++;");
         code.AppendLine("                w += step;");
         code.AppendLine("            }");

@@ -1,7 +1,6 @@
+using System.Collections.Generic;
 using System.Linq;
 using System.Text;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.Text;
 
 namespace Tenfold.KernelGenerator;
 
@@ -16,17 +15,13 @@ namespace Tenfold.KernelGenerator;
 /// One column of taps at a time runs down a column of pixels: its weights, three for each exchange, stay in registers, a pixel is loaded and exchanged once for the three rows
 /// that read it, and nothing else is loaded.
 /// </remarks>
-[Generator]
-public sealed class GroupKernels : IIncrementalGenerator
+internal static class GroupKernels
 {
     private static readonly (string Name, string Vector, int Lanes)[] s_widths = { ("Group512", "Vector512", 16), ("Group256", "Vector256", 8), ("Group128", "Vector128", 4) };
 
     private static readonly int[] s_planes = { 2, 4, 8 };
 
-    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
-    {
-        foreach (var (name, vector, lanes) in s_widths) output.AddSource(name + ".g.cs", SourceText.From(Class(name, vector, lanes), Encoding.UTF8));
-    });
+    public static IEnumerable<(string Name, string Code)> Classes() => s_widths.Select(width => (width.Name, Class(width.Name, width.Vector, width.Lanes)));
 
     private static string Class(string name, string vector, int lanes)
     {

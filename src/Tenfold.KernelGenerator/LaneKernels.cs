@@ -1,21 +1,17 @@
+using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Text;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.Text;
 
 namespace Tenfold.KernelGenerator;
 
 /// <summary>Writes the micro-kernels of convolutions in which a lane reads a lane: tiles of neighbouring outputs whose windows share what is loaded.</summary>
 /// <remarks>For 512-bit vectors, and for <c>Vector&lt;T&gt;</c>, which is as wide as the machine's; kernels up to 7 wide at stride 1, odd ones also at stride 2.</remarks>
-[Generator]
-public sealed class LaneKernels : IIncrementalGenerator
+internal static class LaneKernels
 {
     private static readonly (string Name, string Vector, int Outputs)[] s_widths = { ("Lane512", "Vector512", 14), ("LaneAny", "Vector", 8) };
 
-    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
-    {
-        foreach (var (name, vector, outputs) in s_widths) output.AddSource(name + ".g.cs", SourceText.From(Class(name, vector, outputs), Encoding.UTF8));
-    });
+    public static IEnumerable<(string Name, string Code)> Classes() => s_widths.Select(width => (width.Name, Class(width.Name, width.Vector, width.Outputs)));
 
     private static string Class(string name, string vector, int outputs)
     {
@@ -115,7 +111,7 @@ public sealed class LaneKernels : IIncrementalGenerator
         code.AppendLine("        }");
         code.AppendLine("    }");
 
-        void Store(string last, string constants, System.Func<int, string> value)
+        void Store(string last, string constants, Func<int, string> value)
         {
             code.AppendLine($"                case LaneLast.{last}:");
             if (constants.Length > 0) code.AppendLine($"                    {constants}");
@@ -157,7 +153,7 @@ public sealed class LaneKernels : IIncrementalGenerator
         {
             code.AppendLine("                var r = s;");
             code.AppendLine("                s = bias;");
-            Both("r", 1, "s", 0);
+            Both(("r", 1), ("s", 0));
             Next();
         }
 
@@ -168,7 +164,7 @@ public sealed class LaneKernels : IIncrementalGenerator
             code.AppendLine("                    var a = r;");
             code.AppendLine("                    r = s;");
             code.AppendLine("                    s = bias;");
-            Both("a", 2, "r", 1, "s", 0);
+            Both(("a", 2), ("r", 1), ("s", 0));
         }
         else
         {
@@ -176,7 +172,7 @@ public sealed class LaneKernels : IIncrementalGenerator
             code.AppendLine("                    s = bias;");
             Add("a", 1);
             Next();
-            Both("a", 2, "s", 0);
+            Both(("a", 2), ("s", 0));
         }
 
         Next();
@@ -197,12 +193,12 @@ public sealed class LaneKernels : IIncrementalGenerator
             for (var i = 0; i < rows; i++) code.AppendLine($"                    {sum} = {vector}.MultiplyAddEstimate({vector}.Load(x{i}), w{i}_{j}, {sum});");
         }
 
-        void Both(params object[] sums)
+        void Both(params (string Sum, int Tap)[] sums)
         {
             for (var i = 0; i < rows; i++)
             {
                 code.AppendLine($"                    v = {vector}.Load(x{i});");
-                for (var k = 0; k < sums.Length; k += 2) code.AppendLine($"                    {sums[k]} = {vector}.MultiplyAddEstimate(v, w{i}_{sums[k + 1]}, {sums[k]});");
+                foreach (var (sum, j) in sums) code.AppendLine($"                    {sum} = {vector}.MultiplyAddEstimate(v, w{i}_{j}, {sum});");
             }
         }
 

@@ -1,6 +1,5 @@
+using System.Collections.Generic;
 using System.Text;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.Text;
 
 namespace Tenfold.KernelGenerator;
 
@@ -15,23 +14,24 @@ namespace Tenfold.KernelGenerator;
 /// -(d[q] - x[p]) (d[p] - x[q]), in which the surplus has the other sign: the sums stay small, and so does their rounding. The surplus itself is summed for each sign
 /// alone: a large sum tells of numbers so large that the differences would be nothing but rounding.
 /// </remarks>
-[Generator]
-public sealed class OuterPairKernels : IIncrementalGenerator
+internal static class OuterPairKernels
 {
     private const int Channels = 16, Lanes = 16, Pixels = 6; // of a turn of the loop: a pair and one, a pair of the other sign and one
 
-    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
+    public static IEnumerable<(string Name, string Code)> Classes() => new[] { ("OuterPairs512", Class()) };
+
+    private static string Class()
     {
         var code = KernelClass.Begin("OuterPairs512", "Outer products on Vector512, their products in pairs.");
         Outer(code);
         code.AppendLine("}");
-        output.AddSource("OuterPairs512.g.cs", SourceText.From(code.ToString(), Encoding.UTF8));
-    });
+        return code.ToString();
+    }
 
     // sum[c][o] += scale * (sum over rows of pixels of x[pixel][c] dy[pixel][o]), or nothing where x is too large
     private static void Outer(StringBuilder code)
     {
-        const string Vector = "Vector512", Negated = "System.Runtime.Intrinsics.X86.Avx512F.FusedMultiplyAddNegated";
+        const string Vector = "Vector512", Negated = "Avx512F.FusedMultiplyAddNegated";
         code.AppendLine("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]");
         code.AppendLine("    public static bool Outer(in DenseOuter t)");
         code.AppendLine("    {");
@@ -48,7 +48,7 @@ public sealed class OuterPairKernels : IIncrementalGenerator
         code.AppendLine("            var n = pixels;");
         code.AppendLine($"            for (; n >= {Pixels}; n -= {Pixels})");
         code.AppendLine("            {");
-        for (var p = 0; p < Pixels; p++) code.AppendLine($"                System.Runtime.Intrinsics.X86.Sse.Prefetch0(x + ahead + {p * Lanes});");
+        for (var p = 0; p < Pixels; p++) code.AppendLine($"                Sse.Prefetch0(x + ahead + {p * Lanes});");
         for (var p = 0; p < Pixels; p += 3)
         {
             var (q, single) = (p + 1, p + 2);

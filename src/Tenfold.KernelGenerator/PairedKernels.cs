@@ -1,19 +1,17 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Text;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.Text;
 
 namespace Tenfold.KernelGenerator;
 
 /// <summary>Writes the micro-kernels of dense convolution with products in pairs, for every number of pixels: 28 accumulators of 512 bits, a pair of weights and two sums fill the registers.</summary>
-[Generator]
-public sealed class PairedKernels : IIncrementalGenerator
+internal static class PairedKernels
 {
     private const int MostPixels = 28;
+    private const int Soon = 8; // triples, as DenseSum.Soon: so many more follow the last
 
-    public void Initialize(IncrementalGeneratorInitializationContext context) =>
-        context.RegisterPostInitializationOutput(output => output.AddSource("Paired512.g.cs", SourceText.From(Class(), Encoding.UTF8)));
+    public static IEnumerable<(string Name, string Code)> Classes() => new[] { ("Paired512", Class()) };
 
     private static string Class()
     {
@@ -21,8 +19,9 @@ public sealed class PairedKernels : IIncrementalGenerator
         foreach (var (planes, apart) in new[] { (false, false), (false, true), (true, false), (true, true) })
         {
             var name = (planes ? "Panel" : "") + (apart ? "Apart" : planes ? "" : "Tile");
+            var (products, lanes) = (apart ? "; of the same weights, but each product by itself" : "", planes ? "; what are pixels there are output channels, each with a factor and a bias, and lanes are neighbouring pixels" : "");
             for (var pixels = 1; pixels <= MostPixels; pixels++) Tile(code, name, pixels, apart, planes);
-            code.AppendLine($"    /// <summary>By the number of pixels, less 1{(apart ? "; of the same weights, but each product by itself" : "")}{(planes ? "; what are pixels there are output channels, each with a factor and a bias, and lanes are neighbouring pixels" : "")}.</summary>");
+            code.AppendLine($"    /// <summary>By the number of pixels, less 1{products}{lanes}.</summary>");
             code.AppendLine($"    public static readonly delegate*<in DenseTile, void>[] {name}s = [{string.Join(", ", Enumerable.Range(1, MostPixels).Select(p => $"&{name}{p}"))}];");
         }
 
@@ -32,7 +31,7 @@ public sealed class PairedKernels : IIncrementalGenerator
 
     private static void Tile(StringBuilder code, string name, int pixels, bool apart, bool planes)
     {
-        void Each(System.Func<int, string> line)
+        void Each(Func<int, string> line)
         {
             for (var p = 0; p < pixels; p++) code.AppendLine(line(p));
         }
@@ -47,7 +46,7 @@ public sealed class PairedKernels : IIncrementalGenerator
         string AtMost(string high, int p) => $"a{p} = Vector512.MinNative({high}, a{p}); ";
         string Store(int p) => $"a{p}.Store(y);{(p + 1 < pixels ? " y += next;" : "")}";
 
-        void When(string condition, System.Action then)
+        void When(string condition, Action then)
         {
             code.AppendLine($"        {condition}");
             code.AppendLine("        {");
@@ -159,19 +158,19 @@ public sealed class PairedKernels : IIncrementalGenerator
     // What comes next: weights to the second-level cache, where a panel has just been written; pixels, on planes weights, to the first.
     private static void Fetch(StringBuilder code, int pixels, bool planes)
     {
-        code.AppendLine("            if (System.Runtime.Intrinsics.X86.Sse.IsSupported)");
+        code.AppendLine("            if (Sse.IsSupported)");
         code.AppendLine("            {");
-        for (var line = 0; line < 6 && !planes; line++) code.AppendLine($"                System.Runtime.Intrinsics.X86.Sse.Prefetch1(w + ahead + {16 * line});");
+        for (var line = 0; line < 6 && !planes; line++) code.AppendLine($"                Sse.Prefetch1(w + ahead + {16 * line});");
 
-        // A pixel's 16 channels are a line of the cache, which eight triples read; meanwhile those of the next eight come to the first-level cache, those of four pixels at a time.
+        // A pixel's 16 channels are a line of the cache, which as many triples read; meanwhile those of the next come to the first-level cache, those of four pixels at a time.
         code.AppendLine("                var soon = x + pixel;");
         foreach (var place in new[] { "A", "B", "C" })
         {
-            code.AppendLine($"                var next{place} = soon + triple[8].{place};");
-            for (var p = 0; p < System.Math.Min(4, pixels); p++) code.AppendLine($"                System.Runtime.Intrinsics.X86.Sse.Prefetch0(next{place} + {16 * p});");
+            code.AppendLine($"                var next{place} = soon + triple[{Soon}].{place};");
+            for (var p = 0; p < Math.Min(4, pixels); p++) code.AppendLine($"                Sse.Prefetch0(next{place} + {16 * p});");
         }
 
-        code.AppendLine("                pixel = (pixel + 64) & 511;");
+        code.AppendLine($"                pixel = (pixel + 64) & {64 * Soon - 1};");
         code.AppendLine("            }");
     }
 }

@@ -1,7 +1,7 @@
+using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Text;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.Text;
 
 namespace Tenfold.KernelGenerator;
 
@@ -11,15 +11,11 @@ namespace Tenfold.KernelGenerator;
 /// A row of the input is loaded once for each tap along it and serves all rows of outputs that read it: 8 rows of a 3x3 kernel are 72
 /// multiply-adds on 30 loads.
 /// </remarks>
-[Generator]
-public sealed class PlaneKernels : IIncrementalGenerator
+internal static class PlaneKernels
 {
     private const int Rows = 8, Outs = 4;
 
-    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
-    {
-        foreach (var (name, vector) in new[] { ("Plane512", "Vector512"), ("PlaneAny", "Vector") }) output.AddSource(name + ".g.cs", SourceText.From(Class(name, vector), Encoding.UTF8));
-    });
+    public static IEnumerable<(string Name, string Code)> Classes() => new[] { ("Plane512", Class("Plane512", "Vector512")), ("PlaneAny", Class("PlaneAny", "Vector")) };
 
     private static string Class(string name, string vector)
     {
@@ -100,7 +96,7 @@ public sealed class PlaneKernels : IIncrementalGenerator
         code.AppendLine("    }");
 
         // Row q of the input, shifted by a tap, for all rows of outputs that read it.
-        void Row(string x, string place, int q, System.Func<int, string> weight)
+        void Row(string x, string place, int q, Func<int, string> weight)
         {
             code.AppendLine($"            var {x} = {vector}.Load({place});");
             for (var r = 0; r < rows; r++)

@@ -1,7 +1,6 @@
+using System.Collections.Generic;
 using System.Linq;
 using System.Text;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.Text;
 
 namespace Tenfold.KernelGenerator;
 
@@ -14,14 +13,12 @@ namespace Tenfold.KernelGenerator;
 /// stride 2    x | 0 1 2 3 ...    left | z 1 3 5    middle | 0 2 4 6    right | 1 3 5 7
 /// </code>
 /// </remarks>
-[Generator]
-public sealed class PlaneRowKernels : IIncrementalGenerator
+internal static class PlaneRowKernels
 {
     private const int Rows = 8;
-    private const string Align = "System.Runtime.Intrinsics.X86.Avx512F.AlignRight32", Choose = "System.Runtime.Intrinsics.X86.Avx512F.PermuteVar16x32x2";
+    private const string Align = "Avx512F.AlignRight32", Choose = "Avx512F.PermuteVar16x32x2";
 
-    public void Initialize(IncrementalGeneratorInitializationContext context) =>
-        context.RegisterPostInitializationOutput(output => output.AddSource("PlaneRows512.g.cs", SourceText.From(Class(), Encoding.UTF8)));
+    public static IEnumerable<(string Name, string Code)> Classes() => new[] { ("PlaneRows512", Class()) };
 
     private static string Class()
     {

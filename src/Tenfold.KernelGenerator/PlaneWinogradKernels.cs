@@ -1,18 +1,15 @@
+using System.Collections.Generic;
 using System.Text;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.Text;
 
 namespace Tenfold.KernelGenerator;
 
 /// <summary>Writes the kernels of Winograd's F(4, 3) along columns on planes, for 512-bit vectors: the six sums of four output channels fill 24 registers, fewer would not hold them.</summary>
-[Generator]
-public sealed class PlaneWinogradKernels : IIncrementalGenerator
+internal static class PlaneWinogradKernels
 {
     private const string Vector = "Vector512";
     private const int Outs = 4, Size = 6;
 
-    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
-        output.AddSource("PlaneWinograd512.g.cs", SourceText.From(Class(), Encoding.UTF8)));
+    public static IEnumerable<(string Name, string Code)> Classes() => new[] { ("PlaneWinograd512", Class()) };
 
     private static string Class()
     {

@@ -1,8 +1,8 @@
+using System;
+using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
 using System.Text;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.Text;
 
 namespace Tenfold.KernelGenerator;
 
@@ -13,8 +13,7 @@ namespace Tenfold.KernelGenerator;
 /// F(2 x 2, 5 x 5) and F(4 x 4, 3 x 3) have it in common.</para>
 /// <para>Points between 1/2 and 2 keep the powers near 1 and with them the rounding small; powers of those with few binary places are exact. Of all multiples of 1/8 these round least, for every r.</para>
 /// </remarks>
-[Generator]
-public sealed class WinogradTransforms : IIncrementalGenerator
+internal static class WinogradTransforms
 {
     private static readonly double[][] s_points = { new[] { 1.0 }, new[] { 0.625, 1.5 }, new[] { 0.5, 1.0, 2.0 }, new[] { 0.375, 0.875, 1.25, 2.375 } };
 
@@ -30,11 +29,8 @@ public sealed class WinogradTransforms : IIncrementalGenerator
 
     private static readonly (string Name, string Vector, int Lanes)[] s_widths = { ("Winograd512", "Vector512", 16), ("Winograd256", "Vector256", 8), ("Winograd128", "Vector128", 4) };
 
-    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterPostInitializationOutput(output =>
-    {
-        foreach (var (name, vector, lanes) in s_widths) output.AddSource(name + ".g.cs", SourceText.From(Class(name, vector, lanes), Encoding.UTF8));
-        output.AddSource("WinogradPoints.g.cs", SourceText.From(Points(), Encoding.UTF8));
-    });
+    public static IEnumerable<(string Name, string Code)> Classes() =>
+        s_widths.Select(width => (width.Name, Class(width.Name, width.Vector, width.Lanes))).Append(("WinogradPoints", Points()));
 
     // The kernel's transform is done in double by ordinary code, which needs the points.
     private static string Points()
@@ -146,7 +142,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
     }
 
     // The polynomial of m coefficients at every point; at infinity the last of them.
-    private static void BackPass(StringBuilder code, string vector, Constants constants, double[] points, System.Func<int, string> load, System.Func<int, string> store)
+    private static void BackPass(StringBuilder code, string vector, Constants constants, double[] points, Func<int, string> load, Func<int, string> store)
     {
         var (n, m) = (points.Length, 2 * points.Length);
         for (var i = 0; i < m; i++) code.AppendLine($"                var d{i} = {vector}.Load({load(i)});");
@@ -166,7 +162,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
             var sum = "";
             for (var i = first; i < m; i += 2)
             {
-                var power = System.Math.Pow(p, i);
+                var power = Math.Pow(p, i);
                 sum = power == 1 ? (sum.Length == 0 ? $"d{i}" : $"({sum} + d{i})")
                     : sum.Length == 0 ? $"(d{i} * {constants.Of(power)})" : $"{vector}.MultiplyAddEstimate(d{i}, {constants.Of(power)}, {sum})";
             }
@@ -175,7 +171,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
         }
     }
 
-    internal static void InputPass(StringBuilder code, string vector, Constants constants, double[] points, System.Func<int, string> load, System.Func<int, string> store)
+    internal static void InputPass(StringBuilder code, string vector, Constants constants, double[] points, Func<int, string> load, Func<int, string> store)
     {
         var (n, size) = (points.Length, 2 * points.Length + 2);
         for (var i = 0; i < size; i++) code.AppendLine($"                var d{i} = {load(i)};");
@@ -260,7 +256,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
     }
 
     // Of the products at every point the m sums with its powers; the one at infinity has a part in the last alone.
-    internal static void OutputPass(StringBuilder code, string vector, Constants constants, double[] points, int m, System.Func<int, string> load)
+    internal static void OutputPass(StringBuilder code, string vector, Constants constants, double[] points, int m, Func<int, string> load)
     {
         var n = points.Length;
         for (var j = 0; j < n; j++)
@@ -276,7 +272,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
             var sum = k == 0 ? load(0) : k == m - 1 ? load(2 * n + 1) : "";
             for (var j = 0; j < n; j++)
             {
-                var (value, power) = (k % 2 == 0 ? $"s{j}" : $"d{j}", System.Math.Pow(points[j], k));
+                var (value, power) = (k % 2 == 0 ? $"s{j}" : $"d{j}", Math.Pow(points[j], k));
                 sum = power == 1 ? (sum.Length == 0 ? value : $"({sum} + {value})")
                     : sum.Length == 0 ? $"({value} * {constants.Of(power)})" : $"{vector}.MultiplyAddEstimate({value}, {constants.Of(power)}, {sum})";
             }
@@ -286,7 +282,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
     }
 
     // Coefficients, lowest first, of the polynomial with these roots.
-    private static double[] Product(System.Collections.Generic.IEnumerable<double> roots)
+    private static double[] Product(IEnumerable<double> roots)
     {
         var c = new[] { 1.0 };
         foreach (var root in roots)
@@ -310,7 +306,7 @@ public sealed class WinogradTransforms : IIncrementalGenerator
     internal sealed class Constants
     {
         private readonly string _vector;
-        private readonly System.Collections.Generic.List<double> _values = new();
+        private readonly List<double> _values = new();
 
         public Constants(string vector) => _vector = vector;
 
