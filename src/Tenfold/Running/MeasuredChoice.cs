@@ -8,7 +8,7 @@ public static class MeasuredChoice
     /// <summary>For each convolution that some algorithm computes clearly faster than a session's own choice, within the network and on this machine, the fastest.</summary>
     /// <param name="options">With its number of threads; algorithms that it names are kept as they are.</param>
     /// <param name="time">For all of the measuring, compiling left out.</param>
-    /// <param name="inputs">Of the sizes to choose for.</param>
+    /// <param name="inputs">Of the sizes to choose for, in the order of the graph's.</param>
     /// <returns>For <see cref="RunOptions.Algorithms"/>. Two measurements may differ; a choice that is kept gives the same results at every time.</returns>
     public static IReadOnlyDictionary<string, ConvolutionAlgorithm> Measure(this Model model, RunOptions options, TimeSpan time, params ReadOnlySpan<Tensor> inputs)
     {

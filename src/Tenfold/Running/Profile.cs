@@ -7,7 +7,7 @@ namespace Tenfold;
 /// <param name="Bytes">All that it reads and writes, each counted once.</param>
 public sealed record SessionStep(string Name, string How, long Macs, long Bytes);
 
-/// <summary>Where the time of a run goes. All times are means over the faster half of the runs.</summary>
+/// <summary>Where the time of a run goes, in seconds. All times are means over the faster half of the runs.</summary>
 /// <param name="Steps">In the order in which they run.</param>
 /// <param name="Seconds">A whole run, with the copying of inputs and outputs.</param>
 /// <param name="FlopsPerSecond">What the threads can do at most, measured: fused multiply-adds, counted as two.</param>

@@ -7,7 +7,9 @@ namespace Tenfold;
 public static class Reference
 {
     /// <summary>The graph's outputs in single or double precision.</summary>
-    /// <param name="inputs">In the order of <see cref="Graph.Inputs"/>.</param>
+    /// <param name="weights">By the names of the graph's parameters.</param>
+    /// <param name="inputs">In the order of <see cref="Graph.Inputs"/>, of their shapes.</param>
+    /// <exception cref="ShapeException">An input or a weight has another shape than the graph says.</exception>
     public static Values<T>[] Run<T>(Graph graph, IReadOnlyDictionary<string, Values<T>> weights, params IReadOnlyList<Values<T>> inputs)
         where T : struct, IBinaryFloatingPointIeee754<T>
     {

@@ -5,7 +5,7 @@ namespace Tenfold;
 /// <summary>How to run.</summary>
 public sealed record RunOptions
 {
-    /// <summary>How many threads work on one run, the caller's included; the results do not depend on it.</summary>
+    /// <summary>How many threads work on one run, the caller's included, 1 to 1024; the results do not depend on it.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
     /// <summary>True to compute every product by itself: without Winograd's convolution, whose rounding is two to three times that of the direct kernel, and without products in pairs
@@ -55,22 +55,27 @@ public sealed class Session
     private readonly object _returned = new();
     private int _toCome; // runners that may still be made
 
-    /// <exception cref="ArgumentException">An algorithm is asked for a layer that is no convolution of the graph.</exception>
+    /// <exception cref="ArgumentException">The weights do not fit the graph, or an algorithm is asked for a layer that is no convolution of it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number of threads is less than 1 or more than 1024.</exception>
     public Session(Graph graph, Weights weights, RunOptions? options = null)
     {
         weights.CheckAgainst(graph);
         _options = options ?? new RunOptions();
-        if (_options.Algorithms.Count > 0 && _options.Algorithms.Keys.FirstOrDefault(one => one != "*" && !graph.Nodes.Any(node => node.Op is Convolution or ConvolutionTranspose && graph.NameOf(node) == one)) is { } layer)
-            throw new ArgumentException($"{graph.Name}: there is no convolution {layer} for which an algorithm could be chosen", nameof(options));
+        foreach (var layer in _options.Algorithms.Keys)
+            if (layer != "*" && !graph.Nodes.Any(node => node.Op is Convolution or ConvolutionTranspose && graph.NameOf(node) == layer))
+                throw new ArgumentException($"{graph.Name}: there is no convolution {layer} for which an algorithm could be chosen", nameof(options));
         (_graph, _weights) = (graph, weights);
         _toCome = _options.Threads == 1 ? Environment.ProcessorCount : 1;
         using (Rent()) { } // refuses a number of threads that cannot be
     }
 
     /// <summary>The output of a network with one input and one output.</summary>
+    /// <param name="x">[batch, channels, height, width] of any batch, and of any size that the network takes.</param>
+    /// <exception cref="ShapeException">The network does not take that shape, or takes several inputs.</exception>
     public Tensor Run(Tensor x) => RunAll(x)[0];
 
     /// <summary>All outputs for all inputs, in the order of the graph's.</summary>
+    /// <exception cref="ShapeException">The network does not take those shapes, or so many inputs.</exception>
     public Tensor[] RunAll(params ReadOnlySpan<Tensor> inputs)
     {
         using var turn = Rent();
@@ -80,19 +85,20 @@ public sealed class Session
     /// <summary>The same without allocating anything, for a network with one input and one output, both row-major.</summary>
     /// <param name="input">As many samples of the graph's size as the batch shall have.</param>
     /// <param name="output">As long as the output for that batch.</param>
-    /// <exception cref="ShapeException">The lengths are not those of a batch.</exception>
+    /// <exception cref="ShapeException">The lengths are not those of a batch, or the network takes several inputs.</exception>
     public void Run(ReadOnlySpan<float> input, Span<float> output)
     {
         var shape = _graph.Inputs is [var only] ? only.Shape : throw new ShapeException($"session {_graph.Name}: takes {_graph.Inputs.Count} inputs, not one");
-        var sample = (int)(shape.Count / shape[0]);
+        var sample = shape.Count / shape[0];
         if (input.Length == 0 || input.Length % sample != 0) throw new ShapeException($"session {_graph.Name}: {input.Length} numbers are no batch of samples of {sample}");
         using var turn = Rent();
-        var plan = turn.Runner.Latest(shape, input.Length) ?? turn.Runner.PlanFor(shape.With(0, input.Length / sample));
+        var plan = turn.Runner.Latest(shape, input.Length) ?? turn.Runner.PlanFor(shape.With(0, (int)(input.Length / sample)));
         if (plan.Output(0).Length != output.Length) throw new ShapeException($"session {_graph.Name}: the output {plan.Graph.Outputs[0].Shape} does not fill {output.Length} numbers");
         plan.Run(input, output);
     }
 
-    /// <summary>What was compiled for these input shapes; the graph's own by default.</summary>
+    /// <summary>What was compiled, in the order in which it runs.</summary>
+    /// <param name="inputs">The input shapes; the graph's own by default.</param>
     public IReadOnlyList<SessionStep> Steps(params ReadOnlySpan<Shape> inputs)
     {
         using var turn = Rent();
@@ -112,7 +118,8 @@ public sealed class Session
         return turn.Runner.PlanFor(inputs.IsEmpty ? Own : inputs).Explain(Passes(inputs));
     }
 
-    /// <summary>Runs for some time and tells where it went.</summary>
+    /// <summary>Runs for some time, five times at least, and tells where it went.</summary>
+    /// <param name="inputs">As <see cref="RunAll"/> takes them.</param>
     public Profile Profile(TimeSpan time, params ReadOnlySpan<Tensor> inputs)
     {
         using var turn = Rent();
