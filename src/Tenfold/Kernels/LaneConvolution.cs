@@ -97,9 +97,9 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             while (phase.Strip > 1 && Expanded() > ScratchFloats) phase.Strip = (phase.Strip + 1) / 2;
             phase.Strip = Math.Min(phase.Strip, Strips.Of(rows.Count, shape.Batch, shape.OutBlocks * phases.Count, map.Whole ? 4 : 1).Height); // rows that strips share would be expanded twice
             phase.Strips = (rows.Count + phase.Strip - 1) / phase.Strip;
-            (phase.First, phase.Weights) = (_items, packed);
-            _items += checked(shape.Batch * shape.OutBlocks * phase.Strips);
-            _scratch = Math.Max(_scratch, Expanded());
+            (phase.First, phase.Weights) = (Items, packed);
+            Items += checked(shape.Batch * shape.OutBlocks * phase.Strips);
+            Scratch = Math.Max(Scratch, Expanded());
             packed += (long)shape.OutBlocks * phase.WeightsOfBlock(map.Planes);
         }
 
@@ -107,10 +107,8 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         PackedSize = packed;
     }
 
-    private readonly int _items;
-    private readonly long _scratch;
-
-    public override string Name => _map.Whole ? $"depthwise, {(_phases.All(phase => phase.Columns.Regular || phase.Columns.Apart) ? "tiles" : "any taps")}" : $"lanes across groups, {_map.Planes} planes";
+    public override string Name => !_map.Whole ? $"lanes across groups, {_map.Planes} planes"
+        : _phases.All(phase => phase.Columns.Regular || phase.Columns.Apart) ? "depthwise, tiles" : "depthwise, any taps";
 
     /// <summary>Whether each channel is convolved for itself, in tiles that share what they load.</summary>
     public static bool InTiles(DenseShape shape) => LaneMap.Of(shape) is { Whole: true } && shape.Columns.All(columns => new LaneAxis(columns, shape.InPlane.Width).Regular);
@@ -119,9 +117,9 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
 
     public override bool Activates => true;
 
-    public override int Items => _items;
+    public override int Items { get; }
 
-    public override long Scratch => _scratch;
+    public override long Scratch { get; }
 
     public override long PackedSize { get; }
 
@@ -187,8 +185,10 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         var (place, block) = Math.DivRem(item - phase.First, _shape.OutBlocks);
         var (n, strip) = Math.DivRem(place, phase.Strips);
         var source = x + ((long)n * _shape.InBlocks + (_map.Whole ? block : 0)) * _shape.InPlane.Area * Dense.Block;
+        var plane = (long)n * _shape.OutBlocks + block;
+        if (sums != null) sums += (plane * phase.Strips + strip) * Dense.Block;
         Rows(phase, block, strip * phase.Strip, Math.Min(phase.Rows.Geometry.Count, (strip + 1) * phase.Strip), source, packed, bias, then,
-            ((long)n * _shape.OutBlocks + block) * _shape.OutPlane.Area * Dense.Block, 0, y, sums == null ? null : sums + (((long)n * _shape.OutBlocks + block) * phase.Strips + strip) * Dense.Block, scratch);
+            plane * _shape.OutPlane.Area * Dense.Block, 0, y, sums, scratch);
     }
 
     /// <summary>Some rows of one block of channels of a depthwise convolution that is not transposed.</summary>

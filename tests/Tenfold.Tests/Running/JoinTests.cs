@@ -42,7 +42,7 @@ public class JoinTests
         Check.Op(build, shape, differentiable: false);
         var graph = build(new Input(shape).Apply([], "x")).ToGraph("joined");
         var plan = new Plan(graph, graph.Init(), Team.Of(1), frozen: true);
-        if (!copies) Assert.DoesNotContain(plan.Steps, step => step.Kernel.Contains("moved", StringComparison.Ordinal));
+        Assert.Equal(copies, plan.Steps.Any(step => step.Kernel.Contains("moved", StringComparison.Ordinal)));
     }
 
     private static Node Concatenated(params Node[] maps) => new Concat(1).Apply(maps);
