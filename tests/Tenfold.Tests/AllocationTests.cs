@@ -16,13 +16,12 @@ public class AllocationTests
     }
 
     [Fact]
-    public void A_training_step_allocates_no_more_than_two_iterators()
+    public void A_training_step_allocates_nothing()
     {
         var data = Tiny.Data();
         var trainer = new Trainer(new Model(Tiny.Network()), 8, new TrainingOptions { Threads = 2, Optimizer = new AdamW(), ClipNorm = 1, Ema = 0.9 });
         using var loader = Loader.ForTraining(data, 8, 3, epochs: 1000, first: 0, seed: 1, data.DefaultPreprocessing, Augmentation.None, 0, threads: 1);
-        // The cross-entropy and its gradient run their definitions, which make an iterator each, whatever the size of the network.
-        AssertAtMost(450, () => trainer.Learn(loader.Next()!, 1e-3));
+        AssertAtMost(0, () => trainer.Learn(loader.Next()!, 1e-3));
     }
 
     [Fact]

@@ -6,7 +6,7 @@ using System.Runtime.Intrinsics.Arm;
 
 namespace Tenfold;
 
-/// <summary>What one core can do at most when it does nothing else, measured in a few milliseconds: the yardstick of profiles.</summary>
+/// <summary>What one core can do at most when it does nothing else, measured in about a tenth of a second: the yardstick of profiles.</summary>
 internal static unsafe class MachineLimits
 {
     private const int Turns = 1_000_000;
