@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -217,7 +216,7 @@ internal sealed unsafe class DenseSum
     private int Head => Pairs ? _sections + 2 : 0;
 
     /// <summary>As given, from a tile's first pixel on.</summary>
-    public DensePlaces Places => At((int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_places))); // pinned
+    public DensePlaces Places => At(_places.Start());
 
     /// <summary>Whole numbers that <see cref="Move"/> writes.</summary>
     public int PlacesSize => _places.Length;
@@ -360,7 +359,7 @@ internal sealed unsafe class DenseSum
     public void Products(in DensePlaces places, float* x, int pixels, int first, int end, float* to)
     {
         var list = places.Products;
-        var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
+        var masks = s_masks.Start();
         DenseProduct* begin = list + _productStart[first], last = list + _productStart[end];
         var p = 0;
         for (; p + 4 <= pixels; p += 4, x += 4 * Width)
@@ -408,7 +407,7 @@ internal sealed unsafe class DenseSum
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int? Exponent(in DensePlaces places, float* x, int pixels, int rows, nint row, float magnitude = 1)
     {
-        var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
+        var masks = s_masks.Start();
         DenseProduct* begin = places.Products, last = begin + _productStart[_sections];
         var (squares, count) = (Vector512<float>.Zero, 0L);
         var step = Math.Clamp((long)rows * pixels / Least, 1, 16); // corners of a small map may hold much less than the rest
@@ -468,7 +467,7 @@ internal sealed unsafe class DenseSum
     public static double MeanSquare(float* x, int planes, int blocks, int channels, int pixels)
     {
         const int Vectors = 512;
-        var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
+        var masks = s_masks.Start();
         var (all, last) = ((long)planes * pixels, Vector512.Load(masks + (channels - (blocks - 1) * Width) * Width).AsSingle());
         var step = all / Vectors | 1;
         var (squares, count) = (Vector512<float>.Zero, 0L);

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Tenfold.Kernels;
@@ -54,7 +53,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
         for (var i = 0; i < DenseSum.Soon && _tripleCount > 0; i++) triples.Add(triples[i % _tripleCount]);
         _restAt = 3 * ((_paired + Lanes - 1) / Lanes);
         for (var k = 3 * _paired; k < ins; k += Lanes) rest.Add(new ChannelRun { Offset = (_restAt + rest.Count) * _block, Channels = Math.Min(Lanes, ins - k) });
-        (_triples, _rest) = (Pinned(triples), Pinned(rest));
+        (_triples, _rest) = (PinnedArray.Of<DenseTriples>([.. triples]), PinnedArray.Of<ChannelRun>([.. rest]));
         _tileSize = Head + (_restAt + (long)rest.Count) * _block;
 
         // Rows of the panel: of each triple the second, the first and the third channel, then the rest.
@@ -67,13 +66,6 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
         _strips = Math.Clamp(Math.Max((all + most - 1) / most, (LeastItems - 1) / (shape.Batch * shape.Groups) + 1), 1, Math.Max(1, all / 2));
         _panels = (all + _strips - 1) / _strips;
         Items = checked(shape.Batch * _strips * shape.Groups);
-
-        static T[] Pinned<T>(List<T> list)
-        {
-            var array = GC.AllocateUninitializedArray<T>(list.Count, pinned: true);
-            list.CopyTo(array);
-            return array;
-        }
     }
 
     public override string Name => $"pointwise{(_pairs ? ", in pairs" : "")}, on planes";
@@ -167,9 +159,9 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
             var weights = packed + (group * _tiles + t) * _tileSize;
             var tile = then.Tile(bias + o, 1, 0, area);
             tile.X = weights + Head;
-            tile.Triples = (DenseTriples*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_triples)); // pinned, as the others
+            tile.Triples = _triples.Start();
             tile.TripleCount = _tripleCount;
-            tile.Runs = (ChannelRun*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rest));
+            tile.Runs = _rest.Start();
             tile.RunCount = _rest.Length;
             tile.Products = weights + 32;
             tile.Factor = weights;

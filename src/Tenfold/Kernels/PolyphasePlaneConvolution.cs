@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Tenfold.Kernels;
@@ -154,7 +153,7 @@ internal sealed unsafe class PolyphasePlaneConvolution : ConvolutionKernel
         new Span<float>(zeros, 32).Clear();
         var kernel = new DenseTile
         {
-            Runs = (ChannelRun*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_runs)), // pinned
+            Runs = _runs.Start(),
             RunCount = _runs.Length,
             Factor = ones,
             Bias = zeros,

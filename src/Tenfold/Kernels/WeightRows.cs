@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Tenfold.Kernels;
@@ -46,7 +45,7 @@ internal sealed unsafe class WeightRows
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Pack(float* kernel, long count, long* begin, float* factor, int width, float* to)
     {
-        var rows = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rows)); // pinned
+        var rows = _rows.Start();
         for (var window = 0; window < _rows.Length / Window; window++)
         {
             var from = _from[window];

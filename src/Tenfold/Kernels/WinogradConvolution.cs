@@ -38,7 +38,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         _winograd = new Winograd(shape.KernelSize, m);
         _magnitudes = _winograd.Magnitudes();
         (M, _shape, _kernel, _area) = (m, shape, shape.KernelSize, _winograd.Tile.Area);
-        (_columns, _rows) = (Pinned(_winograd.Columns), Pinned(_winograd.Rows));
+        (_columns, _rows) = (PinnedArray.Of(Numbers(_winograd.Columns)), PinnedArray.Of(Numbers(_winograd.Rows)));
         _taps = new WeightRows[Together];
         for (var channels = 1; channels <= Together; channels++)
         {
@@ -76,6 +76,8 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         Items = _groups * _shares;
         PackItems = _outputs.Length * (Pairs ? 1 : shape.InBlocks);
         Scratch = (long)_area * (_vStep + _mStep) + (2L * _area + 2 * _winograd.Outputs.Area + 2) * Dense.Block + (Pairs ? DenseSum.ProductsSize(_area * _group) + longest : 0);
+
+        static ReadOnlySpan<double> Numbers(double[,] transform) => MemoryMarshal.CreateReadOnlySpan(ref transform[0, 0], transform.Length);
     }
 
     /// <summary>m of F(m x m, r x r) or F(m, r).</summary>
@@ -145,7 +147,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
         var u = outputs.Sum.Rows(packed + outputs.Weights);
         var (step, count) = ((nint)outputs.Sum.PackedSize(width), (long)_shape.Out * _shape.InPerGroup * _kernel.Area);
-        var (columns, rows) = ((nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_columns)), (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_rows))); // pinned
+        var (columns, rows) = ((nint)_columns.Start(), (nint)_rows.Start());
         for (var first = from; first < to; first += Together)
         {
             var channels = Math.Min(Together, to - first);
@@ -378,13 +380,6 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
             for (var r = 0; r < place.Rows; r++)
                 for (var c = 0; c < place.Columns; c++) WinogradTiles.Pixel(corner + (r * columns + c) * Dense.Block, y + at + r * rowStep + c * columnStep);
         }
-    }
-
-    private static double[] Pinned(double[,] transform)
-    {
-        var numbers = GC.AllocateUninitializedArray<double>(transform.Length, pinned: true);
-        Buffer.BlockCopy(transform, 0, numbers, 0, sizeof(double) * numbers.Length);
-        return numbers;
     }
 
     private DenseSum Sum(int from, int to)

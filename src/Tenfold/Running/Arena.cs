@@ -1,6 +1,6 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Tenfold.Kernels;
 
 namespace Tenfold;
 
@@ -154,7 +154,7 @@ internal sealed unsafe class Arena
         if (Size + spare > Array.MaxLength) throw new ShapeException($"plan: needs {Size * 4 >> 20} MB for its values, more than one arena holds ({(long)Array.MaxLength * 4 >> 20} MB); use a smaller batch");
         _memory = clear ? GC.AllocateArray<float>((int)Size + spare, pinned: true) : GC.AllocateUninitializedArray<float>((int)Size + spare, pinned: true);
         LargePages.Ask(_memory);
-        Start = (float*)(((nuint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_memory)) + 63) & ~(nuint)63);
+        Start = _memory.Aligned();
     }
 
     /// <summary>In floats.</summary>

@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
+using Tenfold.Kernels;
 
 namespace Tenfold;
 
@@ -31,7 +32,7 @@ internal static unsafe class MachineLimits
     public static double BytesPerSecond(int bytes = 1 << 19)
     {
         var memory = GC.AllocateArray<float>(bytes / sizeof(float), pinned: true);
-        var p = (float*)Unsafe.AsPointer(ref memory[0]);
+        var p = memory.Start();
         var best = 0.0;
         for (var round = 0; round < 24; round++)
         {

@@ -54,29 +54,7 @@ internal sealed unsafe partial class Plan
     {
         switch (op)
         {
-            case Fused fused:
-                var (value, other) = (Magnitude(fused.First, inputs[..fused.Arity], nodes), fused.Arity);
-                var kept = 0.0; // of the squares, what ReLU leaves: a skip from behind one is no more negative, and of what is added to it four fifths stay
-                foreach (var then in fused.Then)
-                {
-                    if (then is Multiply)
-                    {
-                        value *= inputs[other++];
-                        continue;
-                    }
-
-                    if (then is not Tenfold.Add)
-                    {
-                        value = Math.Sqrt(Math.Pow(Magnitude(then, [Math.Sqrt(Math.Max(0, value * value - kept))], nodes), 2) + kept);
-                        continue;
-                    }
-
-                    if (nodes[other].IsRectified()) kept = inputs[other] * inputs[other] + 0.6 * value * value;
-                    value = Math.Sqrt(value * value + inputs[other] * inputs[other]);
-                    other++;
-                }
-
-                return value;
+            case Fused fused: return Magnitude(fused, inputs, nodes);
             case Chained { First: Pick } chain:
                 return Magnitude(chain.Second, [Picked((Pick)chain.First, inputs), .. inputs[chain.Arity..]], [nodes[0], .. nodes.Skip(chain.Arity)]);
             case Chained chain:
@@ -106,6 +84,32 @@ internal sealed unsafe partial class Plan
             case Tanh: return Math.Min(inputs[0], 1);
             default: return inputs.Length == 0 ? 1 : Largest(inputs);
         }
+    }
+
+    private double Magnitude(Fused fused, double[] inputs, IReadOnlyList<Node> nodes)
+    {
+        var (value, other) = (Magnitude(fused.First, inputs[..fused.Arity], nodes), fused.Arity);
+        var kept = 0.0; // of the squares, what ReLU leaves: a skip from behind one is no more negative, and of what is added to it four fifths stay
+        foreach (var then in fused.Then)
+        {
+            switch (then)
+            {
+                case Multiply:
+                    value *= inputs[other++];
+                    break;
+                case Tenfold.Add:
+                    var added = inputs[other];
+                    if (nodes[other++].IsRectified()) kept = added * added + 0.6 * value * value;
+                    value = Math.Sqrt(value * value + added * added);
+                    break;
+                default:
+                    var free = Magnitude(then, [Math.Sqrt(Math.Max(0, value * value - kept))], nodes);
+                    value = Math.Sqrt(free * free + kept);
+                    break;
+            }
+        }
+
+        return value;
     }
 
     // What a norm makes of a map, whatever that is, if its statistics are those of that map.

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using Tenfold.Kernels;
 
 namespace Tenfold;
 
@@ -182,13 +183,7 @@ internal sealed unsafe class Team
         lock (_joined) Monitor.Pulse(_joined);
     }
 
-    // Aligned to 64 bytes.
-    private float* Scratch(int thread)
-    {
-        if (_scratch[thread].Length == 0) return null;
-        var start = (nuint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_scratch[thread]));
-        return (float*)((start + 63) & ~(nuint)63);
-    }
+    private float* Scratch(int thread) => _scratch[thread].Length == 0 ? null : _scratch[thread].Aligned();
 
     // What a thread and the others tell each other, each on a line of the cache of its own.
     [StructLayout(LayoutKind.Explicit, Size = 256)]
