@@ -98,11 +98,13 @@ internal sealed unsafe partial class Plan
         var fused = (Fused)masked.Norm.Op;
         var (epsilon, (low, high)) = (((BatchNorm)fused.First).Epsilon, Range(fused.Then[0]));
         Slot[] vectors = [.. masked.Norm.Inputs.Skip(1).Take(4).Select(input => Get(input, Layout.Plain))];
-        return (Get(masked.Dy, Layout.Blocked), vectors, (c, factor, offset) =>
+        return (Get(masked.Dy, Layout.Blocked), vectors, Mask);
+
+        LaneMask Mask(int c, float* factor, float* offset)
         {
             AsLine(c, vectors[0], vectors[1], vectors[2], vectors[3], epsilon, factor, offset);
             return new LaneMask { Factor = factor, Offset = offset, Low = low, High = high };
-        });
+        }
     }
 
     private delegate LaneMask MaskOf(int channel, float* factor, float* offset);
