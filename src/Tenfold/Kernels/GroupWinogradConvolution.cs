@@ -122,25 +122,30 @@ internal sealed unsafe class GroupWinogradConvolution : ConvolutionKernel
                 Group.Input(input);
 
                 column.W = packed + block * WeightsOfBlock;
-                for (var p = 0; p < Size; p++)
-                {
-                    column.X = scratch + p * _step;
-                    column.Y = products + p * _step;
-                    column.Init = zeros;
-                    column.InitRow = 0;
-                    for (var pass = 0; pass < _passes; pass++, column.W += WeightsOfPass)
-                    {
-                        Group.Column(_exchanges, pass * _exchanges)(column);
-                        column.Init = column.Y;
-                        column.InitRow = Dense.Block;
-                    }
-                }
-
+                Multiply(column, scratch, products, zeros);
                 output.X = y + at + (nint)c * Dense.Block;
                 output.Add = then.Add == null ? null : then.Add + at + (nint)c * Dense.Block;
                 output.To = Math.Min(Tile, (outColumns - c + dw - 1) / dw);
                 Group.Output(output);
                 then.Activation?.Apply(output.X, count, output.Row, output.To, output.Pixel);
             }
+    }
+
+    // Of a column of tiles, for each of its six numbers: a column of sums, of all exchanges where two passes take them.
+    private void Multiply(GroupColumn column, float* v, float* products, float* zeros)
+    {
+        for (var p = 0; p < Size; p++)
+        {
+            column.X = v + p * _step;
+            column.Y = products + p * _step;
+            column.Init = zeros;
+            column.InitRow = 0;
+            for (var pass = 0; pass < _passes; pass++, column.W += WeightsOfPass)
+            {
+                Group.Column(_exchanges, pass * _exchanges)(column);
+                column.Init = column.Y;
+                column.InitRow = Dense.Block;
+            }
+        }
     }
 }

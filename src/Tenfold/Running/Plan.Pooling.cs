@@ -109,7 +109,7 @@ internal sealed unsafe partial class Plan
         var input = node.Inputs[0];
         var x = Get(input, Layout.Blocked);
         var y = New(node, Layout.Blocked);
-        var kernel = new Separable(new LinearAxis(rows), new LinearAxis(columns), input.Shape.Width);
+        var kernel = new SeparableFilter(new LinearAxis(rows), new LinearAxis(columns), input.Shape.Width);
         var (source, result, blocks) = (Pixels(input) * 16, Pixels(node) * 16, Blocks(node)); // floats of a plane
         InStripsOfRows(node, $"{what}, by rows and columns", [x], [y], (n, block, from, to, scratch) =>
         {

@@ -35,7 +35,7 @@ internal sealed class LinearAxis
 
 /// <summary>Operations on planes that are linear and fall into rows and columns: average pooling, resizing, padding, and the gradients of all of them.</summary>
 /// <remarks><code>y[h][w] = sum over i, j of  R[h, i] C[w, j] x[i][j]</code> A row of y first sums rows of x, which lie in one piece; then columns are summed.</remarks>
-internal sealed unsafe class Separable(LinearAxis rows, LinearAxis columns, int width)
+internal sealed unsafe class SeparableFilter(LinearAxis rows, LinearAxis columns, int width)
 {
     /// <summary>Floats: one row of x.</summary>
     public long Scratch => (long)width * Dense.Block;
