@@ -59,7 +59,7 @@ internal sealed unsafe partial class Plan
 
     // In plain order they lie side by side anyway, but what is computed there may run over its end, up to a multiple of 16.
     private static bool CanJoin(Node node, Layout layout) =>
-        node.Shape is { Rank: 4, Batch: 1 } && node.Inputs.All(input => input.Op is not Leaf) && node.Inputs.SkipLast(1).All(input => (layout == Layout.Plain ? input.Shape.Count : input.Channels) % 16 == 0);
+        node.Shape is { Rank: 4, Batch: 1 } && node.Inputs.All(input => layout == Layout.Blocked || input.Op is not Leaf) && node.Inputs.SkipLast(1).All(input => (layout == Layout.Plain ? input.Shape.Count : input.Channels) % 16 == 0);
 
     private readonly Dictionary<Slot, IReadOnlyList<Node>> _joined = []; // what was put together of which maps
 
