@@ -454,7 +454,7 @@ internal sealed unsafe class DenseSum
     public static float* Within(float limit, float* products, int pixels)
     {
         if (limit == 0) return null;
-        var masks = (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(s_masks)); // pinned
+        var masks = s_masks.Start();
         var (most, p) = (Vector512.Create(limit), 0);
         for (; p + Width <= pixels; p += Width)
             if (!Vector512.LessThanAll(Vector512.Abs(Vector512.Load(products + p)), most)) return null;
