@@ -359,13 +359,14 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
         var plane = _shape.OutPlane.Area * Dense.Block;
         var products = scratch + _columns;
         var room = products + DenseSum.ProductsSize(_pixels);
-        var (sum, exponent) = ((DenseSum?)null, (int?)null);
+        var (sum, exponent, limit) = ((DenseSum?)null, (int?)null, 0f);
         foreach (var (block, blocks, weights, _, _, _, own) in _tiles)
         {
             if (_pairs && own != sum)
             {
                 exponent = own.Exponent(own.Places, scratch, count, 1, 0, Magnitude);
-                own.Products(scratch, count, 0, 1, products);
+                limit = own.Limit(exponent, Magnitude);
+                if (own.Products(scratch, count, 0, 1, products, limit)) limit = float.PositiveInfinity;
             }
 
             sum = own;
@@ -381,7 +382,6 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
                 High = float.PositiveInfinity,
             };
             sum.Set(ref tile, sum.Scaled(packed + weights, exponent, room), 0, 1, null);
-            var limit = sum.Limit(exponent, Magnitude);
             var segments = Dense.Segments(count, blocks);
             for (var segment = 0; segment < segments; segment++)
             {

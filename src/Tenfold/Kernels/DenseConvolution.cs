@@ -210,7 +210,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             : (long)(phase.Rows.OutStart + from * phase.Rows.OutStride) * outWidth + phase.Columns.OutStart * Dense.Block);
         var products = scratch + phase.ScratchSize;
         float* start = stackalloc float[Dense.Block];
-        var (sum, exponent) = ((DenseSum?)null, (int?)null);
+        var (sum, exponent, limit) = ((DenseSum?)null, (int?)null, 0f);
         for (var t = firstTile; t < endTile; t++)
         {
             var tile = phase.Tiles[t];
@@ -218,16 +218,29 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             kernel.Gate = then.Gate == null ? null : then.Gate + ((long)n * _shape.OutBlocks + tile.Block) * Dense.Block;
             var segments = Dense.Segments(columns, tile.Blocks);
             var (least, more) = Math.DivRem(columns, segments);
-            var another = tile.Sum != sum;
-            sum = tile.Sum;
-            if (Pairs && another) exponent = sum.Exponent(sum.Places, x, columns, rows, rowStep, Magnitude);
+            if (tile.Sum != sum)
+            {
+                sum = tile.Sum;
+                if (Pairs)
+                {
+                    exponent = sum.Exponent(sum.Places, x, columns, rows, rowStep, Magnitude);
+                    limit = sum.Limit(exponent, Magnitude);
+                    var below = exponent is not null;
+                    for (var row = 0; row < rows && exponent is not null; row++)
+                    {
+                        var (begun, ended) = Inside(row);
+                        below &= sum.Products(x + (long)row * rowStep, columns, begun, ended, products + row * columns, limit);
+                    }
+
+                    if (below) limit = float.PositiveInfinity;
+                }
+            }
+
             var weights = sum.Scaled(packed + tile.Weights, exponent, scratch + phase.RoomAt);
-            var limit = sum.Limit(exponent, Magnitude);
             for (var row = 0; row < rows; row++)
             {
-                var (begun, ended) = _shape.Pointwise ? (0, 1) : phase.OneRow ? (0, phase.Rows.Shifts.Length) : phase.Rows.Inside(from + row, _shape.InPlane.Height);
+                var (begun, ended) = Inside(row);
                 var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth;
-                if (Pairs && another) sum.Products(x + (long)row * rowStep, columns, begun, ended, products + row * columns);
                 sum.Set(ref kernel, weights, begun, ended, start);
                 for (var (segment, column, pixels) = (0, 0, 0); segment < segments; segment++, column += pixels)
                 {
@@ -241,6 +254,9 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                 }
             }
         }
+
+        // Rows of the kernel that lie in the map.
+        (int, int) Inside(int row) => _shape.Pointwise ? (0, 1) : phase.OneRow ? (0, phase.Rows.Shifts.Length) : phase.Rows.Inside(from + row, _shape.InPlane.Height);
     }
 
     // As many rows of a strip as fit the scratch, but enough strips that a small batch still keeps several threads busy.

@@ -61,6 +61,7 @@ internal sealed unsafe class DenseSum
     private static readonly int[] s_masks = Masks();
 
     private readonly int _sections;
+    private readonly float _most;
     private readonly int[] _places; // triples, products and the rest, of all sections in turn
     private readonly int _productsAt, _restAt;
     private readonly int[] _restStart, _tripleStart, _productStart, _restRow, _tripleRow; // by section, and the end
@@ -129,6 +130,7 @@ internal sealed unsafe class DenseSum
         triples.CopyTo(_places);
         products.CopyTo(_places, _productsAt);
         rest.CopyTo(_places, _restAt);
+        _most = Most * MathF.Sqrt(order.Count / 3);
         Order = [.. order, .. restOrder];
         Rank = new int[Order.Length];
         for (var k = 0; k < Order.Length; k++) Rank[Order[k]] = k;
@@ -194,7 +196,7 @@ internal sealed unsafe class DenseSum
         float* memory = stackalloc float[9 * Width];
         new Span<float>(memory, 9 * Width).Clear();
         sum.Finish(memory);
-        sum.Products(memory, 1, 0, 1, memory);
+        sum.Products(memory, 1, 0, 1, memory, 0);
         sum.Set(ref tile, sum.Scaled(memory, sum.Exponent(sum.Places, memory, 1, 1, 0, 1), memory), 0, 1, memory);
     }
 
@@ -352,12 +354,14 @@ internal sealed unsafe class DenseSum
 
     /// <summary>For each pixel, less the products of its channels in pairs.</summary>
     /// <param name="x">The first pixel; up to 15 floats behind the last are read.</param>
-    public void Products(float* x, int pixels, int first, int end, float* to) => Products(Places, x, pixels, first, end, to);
+    /// <returns>Whether all are below the limit.</returns>
+    public bool Products(float* x, int pixels, int first, int end, float* to, float limit) => Products(Places, x, pixels, first, end, to, limit);
 
-    /// <inheritdoc cref="Products(float*, int, int, int, float*)"/>
+    /// <inheritdoc cref="Products(float*, int, int, int, float*, float)"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Products(in DensePlaces places, float* x, int pixels, int first, int end, float* to)
+    public bool Products(in DensePlaces places, float* x, int pixels, int first, int end, float* to, float limit)
     {
+        var (most, below) = (Vector128.Create(limit), Vector128<float>.AllBitsSet);
         var list = places.Products;
         var masks = s_masks.Start();
         DenseProduct* begin = list + _productStart[first], last = list + _productStart[end];
@@ -385,7 +389,9 @@ internal sealed unsafe class DenseSum
                 sum3 = Vector512.MultiplyAddEstimate(Vector512.Load(a + 48) & mask, Vector512.Load(b + 48) & mask, sum3);
             }
 
-            Alternately(Quarter(sum0), Quarter(sum1), Quarter(sum2), Quarter(sum3)).Store(to + p);
+            var products = Alternately(Quarter(sum0), Quarter(sum1), Quarter(sum2), Quarter(sum3));
+            below &= Vector128.LessThan(Vector128.Abs(products), most);
+            products.Store(to + p);
         }
 
         for (; p < pixels; p++, x += Width)
@@ -397,8 +403,12 @@ internal sealed unsafe class DenseSum
                 sum = Vector512.MultiplyAddEstimate(Vector512.Load(x + pair->A) & mask, Vector512.Load(x + pair->B) & mask, sum);
             }
 
-            to[p] = Alternately(Quarter(sum), default, default, default).ToScalar();
+            var product = Alternately(Quarter(sum), default, default, default);
+            below &= Vector128.LessThan(Vector128.Abs(product), most);
+            to[p] = product.ToScalar();
         }
+
+        return below.AsInt32() == Vector128<int>.AllBitsSet;
     }
 
     /// <summary>How large the numbers are that come in pairs: by what power of two they differ from what was expected. A sixteenth of the pixels is looked at, of few pixels more.</summary>
@@ -443,23 +453,24 @@ internal sealed unsafe class DenseSum
     public float Limit(int? exponent, float magnitude)
     {
         if (exponent is not { } power) return 0;
-        var size = MathF.ScaleB(magnitude, power);
-        return Most * MathF.Sqrt(_tripleRow[_sections] / 3) * size * size;
+        var size = magnitude * BitConverter.Int32BitsToSingle((127 + power) << 23); // 2^power
+        return _most * size * size;
     }
 
     /// <summary>The products of some pixels as a tile wants them: null, so that it computes each product by itself, where one of the pixels holds much larger numbers than the sample did.
     /// In a map of a few large numbers between small ones, as a gradient is behind a stride, those would lose all digits.</summary>
-    /// <param name="limit">From <see cref="Limit"/>.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float* Within(float limit, float* products, int pixels)
+    /// <param name="limit">From <see cref="Limit"/>; infinite where all pixels' products are below it.</param>
+    public static float* Within(float limit, float* products, int pixels) => limit == float.PositiveInfinity || (limit > 0 && AreBelow(limit, products, pixels)) ? products : null;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static bool AreBelow(float limit, float* products, int pixels)
     {
-        if (limit == 0) return null;
         var masks = s_masks.Start();
         var (most, p) = (Vector512.Create(limit), 0);
         for (; p + Width <= pixels; p += Width)
-            if (!Vector512.LessThanAll(Vector512.Abs(Vector512.Load(products + p)), most)) return null;
+            if (!Vector512.LessThanAll(Vector512.Abs(Vector512.Load(products + p)), most)) return false;
         var rest = Vector512.Load(products + p) & Vector512.Load(masks + (pixels - p) * Width).AsSingle(); // scaled weights follow, of which some are read
-        return Vector512.LessThanAll(Vector512.Abs(rest), most) ? products : null;
+        return Vector512.LessThanAll(Vector512.Abs(rest), most);
     }
 
     /// <summary>The mean square of a map's numbers, from a thousand of its vectors at most.</summary>

@@ -113,7 +113,7 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         by[^1] = 0;
         for (var map = 0; map < _blocks.Length; map++) by[map] = checked((int)(x[map] - x[0] + (long)n * _blocks[map] * plane - _begin[map])); // maps lie in one arena
         DenseSum? sum = null;
-        int? exponent = null;
+        var (exponent, limit) = ((int?)null, 0f);
         for (var t = _tiles.Length * share / _shares; t < _tiles.Length * (share + 1) / _shares; t++)
         {
             var tile = _tiles[t];
@@ -123,13 +123,13 @@ internal sealed unsafe class ListedConvolution : PackedKernel
                 places = sum.Move(tile.Pieces, by, moved);
                 var start = x[0] + (long)from * Dense.Block;
                 exponent = _pairs ? sum.Exponent(places, start, pixels, 1, 0, Magnitude) : null;
-                if (exponent is not null) sum.Products(places, start, pixels, 0, 1, scratch);
+                limit = sum.Limit(exponent, Magnitude);
+                if (exponent is not null && sum.Products(places, start, pixels, 0, 1, scratch, limit)) limit = float.PositiveInfinity;
             }
 
             var first = ((long)n * _shape.OutBlocks + tile.Block) * plane + (long)from * Dense.Block;
             var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, plane);
             sum.Set(ref kernel, places, sum.Scaled(packed + tile.Weights, exponent, scratch + DenseSum.ProductsSize(_strip)), 0, 1, null);
-            var limit = sum.Limit(exponent, Magnitude);
             var segments = Dense.Segments(pixels, tile.Blocks);
             var (least, more) = Math.DivRem(pixels, segments);
             for (var (segment, begin, count) = (0, 0, 0); segment < segments; segment++, begin += count)

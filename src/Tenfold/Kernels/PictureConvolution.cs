@@ -107,15 +107,19 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         var (outPlane, outWidth) = (_shape.OutPlane.Area * Dense.Block, columns * Dense.Block);
         var products = scratch + Size(_strip);
         float* start = stackalloc float[Dense.Block];
-        int? exponent = null;
+        var (exponent, limit) = ((int?)null, 0f);
         if (_sum.Pairs)
         {
             exponent = _sum.Exponent(_sum.Places, scratch, columns, to - from, _shape.Stride.Height * _pixels * Dense.Block, Magnitude);
-            for (var row = from; row < to; row++)
+            limit = _sum.Limit(exponent, Magnitude);
+            var below = exponent is not null;
+            for (var row = from; row < to && exponent is not null; row++)
             {
                 var (first, end) = Inside(row);
-                _sum.Products(Row(scratch, row, top), columns, first, end, products + (row - from) * columns);
+                below &= _sum.Products(Row(scratch, row, top), columns, first, end, products + (row - from) * columns, limit);
             }
+
+            if (below) limit = float.PositiveInfinity;
         }
 
         foreach (var (block, blocks) in _tiles)
@@ -123,7 +127,6 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
             var weights = _sum.Scaled(packed + Weights(block), exponent, products + Products(_strip));
             var kernel = then.Tile(bias + block * Dense.Block, blocks, outPlane);
             kernel.Half = Half(block);
-            var limit = _sum.Limit(exponent, Magnitude);
             var segments = Dense.Segments(columns, blocks);
             for (var row = from; row < to; row++)
             {

@@ -40,29 +40,28 @@ internal sealed unsafe class PointwiseStrip
 
     /// <summary>Computes what all tiles share.</summary>
     /// <returns>For <see cref="Run"/>, with the same scratch memory.</returns>
-    public int? Begin(float* x, int pixels, float* scratch)
+    public (int? Exponent, float Limit) Begin(float* x, int pixels, float* scratch)
     {
-        if (!Whole.Pairs || _sum.Exponent(_sum.Places, x, pixels, 1, 0, Whole.Magnitude) is not { } exponent) return null;
-        _sum.Products(x, pixels, 0, 1, scratch);
-        return exponent;
+        if (!Whole.Pairs || _sum.Exponent(_sum.Places, x, pixels, 1, 0, Whole.Magnitude) is not { } exponent) return default;
+        var limit = _sum.Limit(exponent, Whole.Magnitude);
+        return (exponent, _sum.Products(x, pixels, 0, 1, scratch, limit) ? float.PositiveInfinity : limit);
     }
 
     /// <param name="y">What is added lies alike.</param>
     /// <param name="at">Floats from there to the tile's first block of the strip.</param>
     /// <param name="plane">Floats from one block of output channels to the next.</param>
-    public void Run(int tile, int? exponent, float* x, int pixels, in DenseLayer layer, float* y, long at, int plane, float* scratch)
+    public void Run(int tile, (int? Exponent, float Limit) begun, float* x, int pixels, in DenseLayer layer, float* y, long at, int plane, float* scratch)
     {
         var (block, blocks) = Tiles[tile];
         var kernel = layer.Then.Tile(layer.Bias + block * Dense.Block, blocks, plane);
-        _sum.Set(ref kernel, _sum.Scaled(layer.Packed + _weights[tile], exponent, scratch + _room), 0, 1, null);
-        var limit = _sum.Limit(exponent, Whole.Magnitude);
+        _sum.Set(ref kernel, _sum.Scaled(layer.Packed + _weights[tile], begun.Exponent, scratch + _room), 0, 1, null);
         var segments = Dense.Segments(pixels, blocks);
         var (least, more) = Math.DivRem(pixels, segments);
         for (var (segment, first, count) = (0, 0, 0); segment < segments; segment++, first += count)
         {
             count = segment < more ? least + 1 : least;
             kernel.X = x + first * Dense.Block;
-            kernel.Products = DenseSum.Within(limit, scratch + first, count);
+            kernel.Products = DenseSum.Within(begun.Limit, scratch + first, count);
             kernel.Y = y + at + first * Dense.Block;
             kernel.Add = layer.Then.Add == null ? null : layer.Then.Add + at + first * Dense.Block;
             Dense.Tile(ref kernel, count, blocks);

@@ -110,11 +110,11 @@ internal sealed unsafe class SeparableConvolution
             var expanded = room + _second.Scratch;
             room = expanded + (long)Dense.MaxBlocks * _rows;
             x += (long)n * _expansion.InBlocks * plane + (long)top * row;
-            var shared = _expansion.Begin(x, pixels, room);
+            var begun = _expansion.Begin(x, pixels, room);
             for (var t = 0; t < _expansion.Tiles.Length; t++)
             {
                 var (block, blocks) = _expansion.Tiles[t];
-                _expansion.Run(t, shared, x, pixels, expansion, expanded, 0, _rows, room);
+                _expansion.Run(t, begun, x, pixels, expansion, expanded, 0, _rows, room);
                 for (var i = 0; i < blocks; i++)
                     First.RunRows(block + i, from, to, expanded + (long)i * _rows - (long)top * row, depthwise, scratch + (long)(block + i) * _between);
             }
@@ -123,8 +123,8 @@ internal sealed unsafe class SeparableConvolution
         }
 
         var (outPlane, count) = (_pointwise.OutPlane.Area * Dense.Block, (to - from) * _pointwise.InPlane.Width);
-        var exponent = _second.Begin(scratch, count, room);
+        var whole = _second.Begin(scratch, count, room);
         for (var t = 0; t < _second.Tiles.Length; t++)
-            _second.Run(t, exponent, scratch, count, pointwise, y, ((long)n * _pointwise.OutBlocks + _second.Tiles[t].Block) * outPlane + (long)from * _pointwise.InPlane.Width * Dense.Block, outPlane, room);
+            _second.Run(t, whole, scratch, count, pointwise, y, ((long)n * _pointwise.OutBlocks + _second.Tiles[t].Block) * outPlane + (long)from * _pointwise.InPlane.Width * Dense.Block, outPlane, room);
     }
 }

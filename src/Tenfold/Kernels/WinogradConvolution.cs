@@ -280,26 +280,28 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         new Span<float>(zeros, 2 * Dense.Block).Clear();
         var products = zeros + 2 * Dense.Block;
         Span<int?> exponents = stackalloc int?[_area];
+        Span<float> limits = stackalloc float[_area];
         DenseSum? sum = null;
         for (var p = begin; p < end; p++)
         {
             var outputs = _outputs[p];
             if (Pairs && outputs.Sum != sum)
             {
-                for (var i = 0; i < _area; i++)
-                {
-                    exponents[i] = outputs.Sum.Exponent(outputs.Sum.Places, v + i * _vStep, count, 1, 0, Magnitude * _magnitudes[i]);
-                    outputs.Sum.Products(v + i * _vStep, count, 0, 1, products + i * count);
-                }
+                for (var i = 0; i < _area; i++) exponents[i] = outputs.Sum.Exponent(outputs.Sum.Places, v + i * _vStep, count, 1, 0, Magnitude * _magnitudes[i]);
 
                 // Where a smooth map has small differences, their rounding is small beside the other numbers': what counts is by how much the largest exceed what is expected.
                 var most = int.MinValue;
                 foreach (var exponent in exponents) most = Math.Max(most, exponent ?? int.MinValue);
-                for (var i = 0; i < _area; i++) exponents[i] = exponents[i] is null ? null : most;
+                for (var i = 0; i < _area; i++)
+                {
+                    exponents[i] = exponents[i] is null ? null : most;
+                    limits[i] = outputs.Sum.Limit(exponents[i], Magnitude * _magnitudes[i]);
+                    if (exponents[i] is not null && outputs.Sum.Products(v + i * _vStep, count, 0, 1, products + i * count, limits[i])) limits[i] = float.PositiveInfinity;
+                }
             }
 
             sum = outputs.Sum;
-            Multiply(outputs, count, v, packed, zeros, products, exponents, m);
+            Multiply(outputs, count, v, packed, zeros, products, exponents, limits, m);
             for (var block = 0; block < outputs.Blocks; block++)
                 Return(first, count, outputs.Block + block, m + block * _group * Dense.Block, bias, then, y, rest);
         }
@@ -307,7 +309,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
 
     // M[i] = V[i] U[i] for each of a tile's numbers.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Multiply(Outputs outputs, int count, float* v, float* packed, float* zeros, float* products, ReadOnlySpan<int?> exponents, float* m)
+    private void Multiply(Outputs outputs, int count, float* v, float* packed, float* zeros, float* products, ReadOnlySpan<int?> exponents, ReadOnlySpan<float> limits, float* m)
     {
         var width = outputs.Blocks * Dense.Block;
         var kernel = new DenseTile
@@ -324,14 +326,13 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         for (var i = 0; i < _area; i++)
         {
             outputs.Sum.Set(ref kernel, outputs.Sum.Scaled(packed + outputs.Weights + i * outputs.Sum.PackedSize(width), exponents[i], room), 0, 1, null);
-            var limit = outputs.Sum.Limit(exponents[i], Magnitude * _magnitudes[i]);
             for (var segment = 0; segment < segments; segment++)
             {
                 var tile = count * segment / segments;
                 var tiles = count * (segment + 1) / segments - tile;
                 kernel.X = v + i * _vStep + tile * Dense.Block;
                 kernel.Y = m + i * _mStep + tile * Dense.Block;
-                kernel.Products = DenseSum.Within(limit, products + i * count + tile, tiles);
+                kernel.Products = DenseSum.Within(limits[i], products + i * count + tile, tiles);
                 Dense.Tile(ref kernel, tiles, outputs.Blocks);
             }
         }

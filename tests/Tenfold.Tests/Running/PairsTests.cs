@@ -184,7 +184,7 @@ public class PairsTests
         fixed (float* x = map, to = products)
         {
             Assert.Equal(0, sum.Exponent(sum.Places, x, 10, 1, 0));
-            sum.Products(x, 10, 0, 1, to);
+            sum.Products(x, 10, 0, 1, to, 0);
         }
 
         Assert.All(products, product => Assert.Equal(0, product)); // as many pairs add as subtract
