@@ -204,12 +204,13 @@ public sealed class RandomNetworkTests(ITestOutputHelper output)
         }
     }
 
-    // In double precision, and what an output may differ by: from what the definitions in single precision make of it.
+    // In double precision, and what an output may differ by: from what the definitions in single precision make of it. Of a gradient, of whose whole it is the share, a hundredth
+    // more: rounding takes a number over a bend of ReLU now and then, which changes all that this place was made of (network 8 on 128-bit vectors, by 0.003).
     private static (Values<double>[] Outputs, double[] Rounding) Expected(Graph graph, Weights weights, Tensor[] inputs, bool norm = false)
     {
         var expected = Reference.Run(graph, weights.ToDictionary(pair => pair.Key, pair => Values<double>.From(pair.Value)), [.. inputs.Select(Values<double>.From)]);
         var single = Reference.Run(graph, weights, inputs);
-        return (expected, [.. expected.Select((y, i) => 1e-3 + (300 * Error(y, single[i], norm).Error))]);
+        return (expected, [.. expected.Select((y, i) => (norm ? 1e-2 : 1e-3) + (300 * Error(y, single[i], norm).Error))]);
     }
 
     private static (double Error, int Worst) Error(Values<double> expected, Tensor y, bool norm)
@@ -229,27 +230,12 @@ public sealed class RandomNetworkTests(ITestOutputHelper output)
         return (norm ? Math.Sqrt(squares / all) : error / largest, worst);
     }
 
-    // The error of all numbers but the tenth that differs most.
-    private static double Elsewhere(Values<double> expected, Tensor y)
-    {
-        var (squares, all) = (new double[expected.Data.Length], 0.0);
-        for (var i = 0; i < squares.Length; i++)
-        {
-            squares[i] = (expected[i] - y.Span[i]) * (expected[i] - y.Span[i]);
-            all += expected[i] * expected[i];
-        }
-
-        return Math.Sqrt(squares.Order().Take(squares.Length - (squares.Length / 10)).Sum() / all);
-    }
-
     private static void Close(Values<double>[] expected, double[] rounding, Tensor[] outputs, string what, bool norm = false)
     {
         for (var i = 0; i < expected.Length; i++)
         {
             Assert.Equal(expected[i].Shape, outputs[i].Shape);
             var (error, worst) = Error(expected[i], outputs[i], norm);
-            // Rounding takes a number over a bend of ReLU, or another number for the largest: of a gradient it changes what one place was made of, and by little as a whole.
-            if (norm && error is > 0 and < 0.03 && Elsewhere(expected[i], outputs[i]) <= rounding[i]) continue;
             if (error > rounding[i] || (double.IsNaN(error) && double.IsFinite(rounding[i]))) Assert.Fail($"{what}: output {i}, {expected[i].Shape}: {outputs[i].Span[worst]:g9} at {worst}, not {expected[i][worst]:g9} (an error of {error:g3}, allowed {rounding[i]:g3})");
         }
     }
