@@ -365,8 +365,7 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
             if (_pairs && own != sum)
             {
                 exponent = own.Exponent(own.Places, scratch, count, 1, 0, Magnitude);
-                limit = own.Limit(exponent, Magnitude);
-                if (own.Products(scratch, count, 0, 1, products, limit)) limit = float.PositiveInfinity;
+                limit = own.Products(own.Places, scratch, count, products, exponent, Magnitude);
             }
 
             sum = own;

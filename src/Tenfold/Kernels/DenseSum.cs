@@ -352,6 +352,15 @@ internal sealed unsafe class DenseSum
         start.Store(room);
     }
 
+    /// <summary>The products of a strip of pixels, of all sections, as <see cref="Within"/> wants them; none where each product must be computed by itself.</summary>
+    /// <param name="exponent">From <see cref="Exponent"/>.</param>
+    /// <returns>The limit for <see cref="Within"/>.</returns>
+    public float Products(in DensePlaces places, float* x, int pixels, float* to, int? exponent, float magnitude)
+    {
+        var limit = Limit(exponent, magnitude);
+        return limit > 0 && Products(places, x, pixels, 0, _sections, to, limit) ? float.PositiveInfinity : limit;
+    }
+
     /// <summary>For each pixel, less the products of its channels in pairs.</summary>
     /// <param name="x">The first pixel; up to 15 floats behind the last are read.</param>
     /// <returns>Whether all are below the limit.</returns>

@@ -123,8 +123,7 @@ internal sealed unsafe class ListedConvolution : PackedKernel
                 places = sum.Move(tile.Pieces, by, moved);
                 var start = x[0] + (long)from * Dense.Block;
                 exponent = _pairs ? sum.Exponent(places, start, pixels, 1, 0, Magnitude) : null;
-                limit = sum.Limit(exponent, Magnitude);
-                if (exponent is not null && sum.Products(places, start, pixels, 0, 1, scratch, limit)) limit = float.PositiveInfinity;
+                limit = sum.Products(places, start, pixels, scratch, exponent, Magnitude);
             }
 
             var first = ((long)n * _shape.OutBlocks + tile.Block) * plane + (long)from * Dense.Block;

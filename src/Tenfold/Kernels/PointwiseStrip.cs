@@ -42,9 +42,9 @@ internal sealed unsafe class PointwiseStrip
     /// <returns>For <see cref="Run"/>, with the same scratch memory.</returns>
     public (int? Exponent, float Limit) Begin(float* x, int pixels, float* scratch)
     {
-        if (!Whole.Pairs || _sum.Exponent(_sum.Places, x, pixels, 1, 0, Whole.Magnitude) is not { } exponent) return default;
-        var limit = _sum.Limit(exponent, Whole.Magnitude);
-        return (exponent, _sum.Products(x, pixels, 0, 1, scratch, limit) ? float.PositiveInfinity : limit);
+        if (!Whole.Pairs) return default;
+        var exponent = _sum.Exponent(_sum.Places, x, pixels, 1, 0, Whole.Magnitude);
+        return (exponent, _sum.Products(_sum.Places, x, pixels, scratch, exponent, Whole.Magnitude));
     }
 
     /// <param name="y">What is added lies alike.</param>

@@ -295,8 +295,7 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
                 for (var i = 0; i < _area; i++)
                 {
                     exponents[i] = exponents[i] is null ? null : most;
-                    limits[i] = outputs.Sum.Limit(exponents[i], Magnitude * _magnitudes[i]);
-                    if (exponents[i] is not null && outputs.Sum.Products(v + i * _vStep, count, 0, 1, products + i * count, limits[i])) limits[i] = float.PositiveInfinity;
+                    limits[i] = outputs.Sum.Products(outputs.Sum.Places, v + i * _vStep, count, products + i * count, exponents[i], Magnitude * _magnitudes[i]);
                 }
             }
 
