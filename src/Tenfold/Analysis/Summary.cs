@@ -68,7 +68,7 @@ public static partial class Verbs
     {
         return node.Op switch
         {
-            Convolution op when IsDepthwise(node, op.Groups) => $"depthwise conv {Kernel()}{Window(op.Stride, op.Dilation)}",
+            Convolution op when op.IsDepthwise(node.Inputs[0].Channels) => $"depthwise conv {Kernel()}{Window(op.Stride, op.Dilation)}",
             Convolution op => $"conv {Kernel()}{Window(op.Stride, op.Dilation)}{Unless(op.Groups, 1, "groups")}",
             ConvolutionTranspose op => $"conv transpose {Kernel()}{Window(op.Stride, op.Dilation)}{Unless(op.Groups, 1, "groups")}",
             DeformableConvolution op => $"deformable conv {Kernel()}{Window(op.Stride, op.Dilation)}{Unless(op.Groups, 1, "groups")}{Unless(op.OffsetGroups, 1, "offset groups")}{(op.Masked ? ", mask" : "")}",
@@ -84,8 +84,6 @@ public static partial class Verbs
 
         string Window(Size stride, Size dilation) => Unless(stride, 1, "stride") + Unless(dilation, 1, "dilation");
     }
-
-    private static bool IsDepthwise(Node node, int groups) => groups > 1 && groups == node.Inputs[0].Channels;
 
     private static string Unless(Size value, Size usual, string word) => value == usual ? "" : value.Height == value.Width ? $", {word} {value.Height}" : $", {word} {value}";
 }

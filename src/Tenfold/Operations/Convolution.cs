@@ -17,6 +17,9 @@ public sealed record Convolution(Size Stride, Padding Padding, Size Dilation, in
 {
     public override string Name => "conv";
 
+    /// <summary>Whether each of the map's channels, more than one, is a group of its own.</summary>
+    internal bool IsDepthwise(int channels) => Groups > 1 && Groups == channels;
+
     public override Shape Infer(ReadOnlySpan<Shape> inputs)
     {
         if (inputs is not ([_, _] or [_, _, _])) throw new ShapeException($"conv: takes a map, a kernel and perhaps a bias, not {inputs.Length} inputs");

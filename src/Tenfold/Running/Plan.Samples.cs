@@ -52,7 +52,7 @@ internal sealed unsafe partial class Plan
             return node.Op is MaxPool or AvgPool ? users[node].Count > 0 : users[node].Any(user => user.Op is Convolution);
         }
 
-        static bool IsDepthwise(Node node) => node.Op is Convolution { Groups: > 1 and var groups } && groups == node.Inputs[0].Channels;
+        static bool IsDepthwise(Node node) => node.Op is Convolution convolution && convolution.IsDepthwise(node.Inputs[0].Channels);
 
         static Node Made(Node node) => node.Op is BatchNorm or Relu or Relu6 or Silu or HardSwish ? Made(node.Inputs[0]) : node;
     }

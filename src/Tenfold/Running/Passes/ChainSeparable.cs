@@ -57,7 +57,7 @@ internal static class ChainSeparable
 
     public static string Tell(Graph before, Graph after)
     {
-        var depthwise = before.Nodes.Count(node => node.Op.Unfused() is Convolution conv && conv.Groups > 1 && conv.Groups == node.Channels && conv.Groups == node.Inputs[0].Channels);
+        var depthwise = before.Nodes.Count(node => node.Op.Unfused() is Convolution conv && conv.IsDepthwise(node.Inputs[0].Channels) && conv.Groups == node.Channels);
         var chained = after.Nodes.Count(node => node.Op is Chained { First: not Pick });
         var expanded = after.Nodes.Count(node => node.Op is Chained { Second: Chained });
         if (depthwise == 0) return "nothing: there are no depthwise convolutions";
