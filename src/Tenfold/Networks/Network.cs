@@ -23,7 +23,8 @@ public sealed record Network(string Name, string Paper, string Description, Shap
 
     /// <summary>The network of this name.</summary>
     /// <exception cref="ArgumentException">There is none; the message names those whose names come close.</exception>
-    public static Network Named(string name) => All.FirstOrDefault(network => network.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) ?? throw Unknown(name);
+    public static Network Named(string name) => All.FirstOrDefault(network => network.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) ??
+        throw new ArgumentException($"network: there is no {name}{Names.Suggest(name, All.Select(network => network.Name))}", nameof(name));
 
     /// <summary>The network's graph for a batch of one.</summary>
     /// <param name="classes">The paper's by default.</param>
@@ -37,28 +38,5 @@ public sealed record Network(string Name, string Paper, string Description, Shap
         if (size.Rank != 3) throw new ShapeException($"{name}: a picture is channels x height x width, not {size}");
         if (classes < 1) throw new ShapeException($"{name}: {classes} classes; at least 1");
         return network.Build(classes ?? network.Classes, size);
-    }
-
-    private static ArgumentException Unknown(string name)
-    {
-        var near = All.Select(network => (network.Name, Edits: Edits(name.ToLowerInvariant(), network.Name)))
-            .Where(pair => pair.Edits <= Math.Max(2, name.Length / 3) || pair.Name.StartsWith(name, StringComparison.OrdinalIgnoreCase))
-            .OrderBy(pair => pair.Edits).Take(3).Select(pair => pair.Name).ToArray();
-        return new ArgumentException($"network: there is no {name}{(near.Length > 0 ? $"; did you mean {string.Join(" or ", near)}?" : "")}", nameof(name));
-    }
-
-    // The Levenshtein distance: the fewest letters to insert, delete or replace.
-    private static int Edits(string a, string b)
-    {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
-                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)));
-        }
-
-        return row[^1];
     }
 }

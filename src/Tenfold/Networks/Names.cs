@@ -1,4 +1,4 @@
-namespace Tenfold.Cli;
+namespace Tenfold;
 
 /// <summary>Nearest names, for what was misspelt.</summary>
 internal static class Names
