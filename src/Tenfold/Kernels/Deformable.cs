@@ -126,7 +126,7 @@ internal sealed unsafe class DeformableSampler(DeformableShape shape)
     {
         if (!corners.Near)
         {
-            new Span<float>(y, Dense.Block).Clear();
+            new Span<float>(y, Dense.Block).Fill(0 * mask); // which may be no number
             return;
         }
 

@@ -1,12 +1,12 @@
 namespace Tenfold;
 
-/// <summary>Rectified linear unit: y = max(x, 0).</summary>
+/// <summary>Rectified linear unit: y = max(x, 0); NaN stays.</summary>
 /// <remarks>Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", ICML 2010. The derivative at 0 is 0.</remarks>
 public sealed record Relu : ElementwiseOp
 {
     public override string Name => "relu";
 
-    protected override T Map<T>(T x) => x > T.Zero ? x : T.Zero;
+    protected override T Map<T>(T x) => T.Max(x, T.Zero);
 
     // y > 0 exactly where x > 0, so x need not be kept.
     protected override Node Gradient(Node x, Node y, Node dy) => new ReluGradient().Apply(y, dy);
@@ -20,14 +20,14 @@ public sealed record ReluGradient : DerivativeOp
     protected override T Map<T>(T y, T dy) => y > T.Zero ? dy : T.Zero;
 }
 
-/// <summary>ReLU with a ceiling: y = min(max(x, 0), 6), which fixed-point arithmetic likes.</summary>
+/// <summary>ReLU with a ceiling: y = min(max(x, 0), 6), which fixed-point arithmetic likes; NaN stays.</summary>
 /// <remarks>Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10", 2010; MobileNet v2 (Sandler et al. 2018) uses it throughout.
 /// The derivative at 0 and at 6 is 0.</remarks>
 public sealed record Relu6 : ElementwiseOp
 {
     public override string Name => "relu6";
 
-    protected override T Map<T>(T x) => x > T.Zero ? T.Min(x, T.CreateTruncating(6)) : T.Zero;
+    protected override T Map<T>(T x) => T.Min(T.Max(x, T.Zero), T.CreateTruncating(6));
 
     protected override Node Gradient(Node x, Node y, Node dy) => new Relu6Gradient().Apply(y, dy);
 }

@@ -23,6 +23,18 @@ public class ActivationTests
     }
 
     [Fact]
+    public void What_is_no_number_stays_so()
+    {
+        Func<Node, Node>[] all = [x => x.Relu(), x => x.Relu6(), x => x.LeakyRelu(0.25f), x => x.Sigmoid(), x => x.HardSigmoid(), x => x.Silu(), x => x.HardSwish(), x => x.Tanh(), x => x.Elu(), x => x.Clip(-1, 1), x => x.Softplus()];
+        foreach (var build in all)
+        {
+            Assert.True(double.IsNaN(Direct.Run(build, [1, 1], double.NaN)[0]));
+            var y = new Model(build(new Input([1, 1]).Apply([], "x")).ToGraph("one"), new Weights()).Compile().Run(new Tensor([1, 1], [float.NaN]));
+            Assert.True(float.IsNaN(y.Span[0]));
+        }
+    }
+
+    [Fact]
     public void Derivatives_at_the_corners()
     {
         Direct.Equal([0, 1], Direct.Gradient(x => x.Relu(), [1, 2], 0, 1));

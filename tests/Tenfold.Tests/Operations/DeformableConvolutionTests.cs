@@ -126,6 +126,17 @@ public class DeformableConvolutionTests
     }
 
     [Fact]
+    public void A_mask_that_is_no_number_stays_so_where_no_pixel_is_near()
+    {
+        var (x, offset, mask) = (new Input([1, 2, 2, 2]).Apply([], "x"), new Input([1, 2, 2, 2]).Apply([], "offset"), new Input([1, 1, 2, 2]).Apply([], "mask"));
+        var graph = x.DeformableConv(offset, mask, 3, 1).ToGraph("masked");
+        Tensor[] inputs = [new([1, 2, 2, 2]), new([1, 2, 2, 2], [0, 9, 9, 0, 0, 0, 0, 0]), new([1, 1, 2, 2], [1, 1, float.NaN, float.NaN])];
+        var weights = graph.Init();
+        foreach (var y in new[] { Reference.Run(graph, weights, inputs)[0], new Session(graph, weights).RunAll(inputs)[0] })
+            for (var i = 0; i < 12; i++) Assert.Equal(i % 4 < 2 ? 0 : float.NaN, y.Span[i]);
+    }
+
+    [Fact]
     public void Offset_groups_with_equal_offsets_are_one_group() =>
         Direct.Equal(Moved((i, j) => (0.3 * i, -0.2 * j)), Moved((i, j) => (0.3 * i, -0.2 * j), offsetGroups: 2));
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -100,6 +101,66 @@ public sealed class RandomNetworkTests(ITestOutputHelper output)
         }
     });
 
+    // NaN goes at least as far as by definition, and into no other sample.
+    [Fact]
+    public void Keep_what_is_no_number() => Fuzz(12, seed =>
+    {
+        var graph = new RandomNetwork(seed).Graph;
+        if (graph.Nodes.Any(node => node.Op is Resize or Where or GridSampling or DeformableConvolution)) return; // a pixel that weighs nothing is not read; a place or a choice that is no number gives one
+        var (weights, inputs) = (Weights(graph, seed), Inputs(graph, seed));
+        foreach (var x in inputs)
+            for (var i = 0; i < x.Span.Length / x.Shape[0]; i += 37) x.Span[i] = float.NaN;
+        var (expected, batch) = (Reference.Run(graph, weights, inputs), inputs[0].Shape[0]);
+        var apart = graph.Nodes.All(node => node.Op is Parameter || (node.Shape.Rank > 0 && node.Shape[0] == batch)); // no sum over samples
+        foreach (var exact in new[] { false, true })
+        {
+            var outputs = new Session(graph, weights, new RunOptions { Exact = exact, Threads = 1 }).RunAll(inputs);
+            for (var k = 0; k < outputs.Length; k++)
+            {
+                ReadOnlySpan<float> wanted = expected[k].Span, y = outputs[k].Span;
+                for (var i = 0; i < y.Length; i++)
+                    if (float.IsNaN(wanted[i]) != float.IsNaN(y[i]) && (float.IsNaN(wanted[i]) || (apart && i >= y.Length / batch))) Assert.Fail($"{(exact ? "exact" : "the session")}: output {k}, {outputs[k].Shape}: {y[i]:g9} at {i}, not {wanted[i]:g9}");
+            }
+        }
+    });
+
+    // A session's plans come and go meanwhile: shapes are more than it keeps, memory that nobody needs is collected, and some calls are refused.
+    [Fact]
+    public void Give_callers_at_once_what_each_would_get_alone() => Fuzz(3, seed =>
+    {
+        const int Callers = 4, Calls = 24;
+        var graph = new RandomNetwork(seed).Graph;
+        var weights = Weights(graph, seed);
+        Tensor[][] inputs = [.. OfOtherShapes(graph, seed, most: 20).Select(other => Inputs(other, seed))];
+        Tensor[][] alone = [.. inputs.Select(x => new Session(graph, weights, new RunOptions { Threads = 1 }).RunAll(x))];
+        Session[] sessions = [.. new[] { 1, 1, 2, 2 }.Select(threads => new Session(graph, weights, new RunOptions { Threads = threads }))];
+        var failures = new ConcurrentQueue<Exception>();
+        Thread[] callers = [.. Enumerable.Range(0, Callers).Select(caller => new Thread(() =>
+        {
+            var random = Philox.Named(seed, $"caller {caller}");
+            for (var call = 0; call < Calls; call++)
+            {
+                try
+                {
+                    int Below(int bound, ulong which) => random.Below(bound, (ulong)call, which);
+                    var (session, i) = (sessions[Below(sessions.Length, 0)], Below(inputs.Length, 1));
+                    if (Below(8, 2) == 0) session = new Session(graph, weights, new RunOptions { Threads = 1 + Below(2, 3) });
+                    if (Below(8, 4) == 0) Assert.Throws<ShapeException>(() => session.RunAll([.. inputs[i], .. inputs[i]]));
+                    if (Below(16, 5) == 0) GC.Collect();
+                    for (var repeated = Below(3, 6); repeated >= 0; repeated--) Same(alone[i], session.RunAll(inputs[i]), $"caller {caller}, call {call}, {inputs[i][0].Shape}");
+                    if (i == 0) Lent(session, graph, inputs[0], alone[0]);
+                }
+                catch (Exception failure)
+                {
+                    failures.Enqueue(failure);
+                }
+            }
+        }))];
+        foreach (var caller in callers) caller.Start();
+        foreach (var caller in callers) caller.Join();
+        if (!failures.IsEmpty) Assert.Fail(failures.First() is Xunit.Sdk.XunitException known ? known.Message : $"{failures.First()}");
+    });
+
     private void Fuzz(ulong networks, Action<ulong> test)
     {
         var minutes = double.Parse(Environment.GetEnvironmentVariable("TENFOLD_FUZZ_MINUTES") ?? "0", CultureInfo.InvariantCulture);
@@ -163,6 +224,26 @@ public sealed class RandomNetworkTests(ITestOutputHelper output)
 
         return x;
     })];
+
+    // The graph for other batches and sizes of its maps, its own first; as many as it takes of three times as many.
+    private static List<Graph> OfOtherShapes(Graph graph, ulong seed, int most)
+    {
+        var (graphs, random) = (new List<Graph> { graph }, Philox.Named(seed, "shapes"));
+        for (var i = 0UL; i < 3 * (ulong)most && graphs.Count < most; i++)
+        {
+            var (batch, down, right) = (1 + random.Below(4, i, 0), random.Below(9, i, 1) - 3, random.Below(9, i, 2) - 3);
+            try
+            {
+                var other = graph.WithInputs([.. graph.Inputs.Select(x => x.Shape.With(0, batch).With(2, x.Shape.Height + down).With(3, x.Shape.Width + right))]);
+                if (other.Cost.Macs <= 20_000_000 && !graphs.Exists(known => known.Inputs[0].Shape == other.Inputs[0].Shape)) graphs.Add(other);
+            }
+            catch (ShapeException) // a linear layer, say, that takes one size
+            {
+            }
+        }
+
+        return graphs;
+    }
 
     private static double[] Loose(double[] rounding, RunOptions options) => Array.ConvertAll(rounding, error => (options.Algorithms.Values.Contains(ConvolutionAlgorithm.Winograd6) ? 20 : 1) * error);
 
