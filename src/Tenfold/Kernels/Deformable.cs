@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Tenfold.Kernels;
 
@@ -54,9 +55,20 @@ internal struct Corners
     public bool Near;
 }
 
+/// <summary>What the sum of four pixels needs of <see cref="Corners"/>: where they are, and what they weigh, the mask included.</summary>
+internal readonly struct Sample(in Corners at)
+{
+    /// <summary>Negative where no pixel of the map is near.</summary>
+    public readonly int P00 = at.Near ? at.P00 : -1;
+    public readonly int P01 = at.P01, P10 = at.P10, P11 = at.P11;
+    public readonly float W00 = at.W00 * at.Mask, W01 = at.W01 * at.Mask, W10 = at.W10 * at.Mask, W11 = at.W11 * at.Mask;
+}
+
 /// <summary>Sampling of maps between their pixels, vectorised over channels: where a sample lies is worked out once for all channels that move together.</summary>
 internal sealed unsafe class DeformableSampler(DeformableShape shape)
 {
+    private const int SampleFloats = 8;
+
     private readonly (int Group, int From, int To)[][] _parts = [.. Enumerable.Range(0, shape.Blocks).Select(block => shape.Parts(block).ToArray())];
 
     /// <summary>The sample of tap <paramref name="tap"/> for output pixel <paramref name="pixel"/> in an offset group.</summary>
@@ -92,51 +104,75 @@ internal sealed unsafe class DeformableSampler(DeformableShape shape)
             map + (((long)n * ((channels + Dense.Block - 1) / Dense.Block) + c / Dense.Block) * area + pixel) * Dense.Block + c % Dense.Block;
     }
 
-    /// <summary>Samples of all channels through all taps, times the mask, for pixels [from, from + count): [tap][block][pixel][16].</summary>
+    /// <summary>Samples of all channels through taps [tap, end), times the mask, for pixels [from, from + count): [tap][block][pixel][16].</summary>
     /// <param name="pixels">How many pixels a plane of the columns has room for.</param>
-    public void Columns(float* x, in DeformableMoves moves, int n, int from, int count, float* columns, int pixels)
+    /// <param name="samples">Room for <see cref="SamplesSize"/> floats.</param>
+    public void Columns(float* x, in DeformableMoves moves, int n, int from, int count, int tap, int end, float* columns, int pixels, float* samples)
     {
-        var lanes = stackalloc float[Dense.Block];
+        x += (long)n * shape.Blocks * shape.InPlane.Area * Dense.Block;
+        var lanes = samples + SampleFloats * count;
         for (var group = 0; group < shape.OffsetGroups; group++)
         {
             var (first, last) = (group * shape.PerGroup / Dense.Block, ((group + 1) * shape.PerGroup - 1) / Dense.Block);
-            for (var tap = 0; tap < shape.Taps; tap++)
+            var to = columns;
+            for (var t = tap; t < end; t++, to += (long)shape.Blocks * pixels * Dense.Block)
+            {
                 for (var p = 0; p < count; p++)
                 {
-                    Locate(moves, n, group, tap, from + p, out var corners);
-                    for (var block = first; block <= last; block++)
-                    {
-                        var plane = x + ((long)n * shape.Blocks + block) * shape.InPlane.Area * Dense.Block;
-                        var to = columns + (((long)tap * shape.Blocks + block) * pixels + p) * Dense.Block;
-                        if (_parts[block].Length == 1)
-                        {
-                            Sample(plane, corners, corners.Mask, to);
-                            continue;
-                        }
-
-                        Sample(plane, corners, corners.Mask, lanes);
-                        for (var lane = Math.Max(0, group * shape.PerGroup - block * Dense.Block); lane < Math.Min(Dense.Block, (group + 1) * shape.PerGroup - block * Dense.Block); lane++) to[lane] = lanes[lane];
-                    }
+                    Locate(moves, n, group, t, from + p, out var at);
+                    ((Sample*)samples)[p] = new Sample(at);
                 }
+
+                for (var block = first; block <= last; block++)
+                {
+                    float* plane = x + (long)block * shape.InPlane.Area * Dense.Block, row = to + (long)block * pixels * Dense.Block;
+                    if (_parts[block].Length == 1)
+                    {
+                        Row(plane, (Sample*)samples, count, row);
+                        continue;
+                    }
+
+                    Row(plane, (Sample*)samples, count, lanes);
+                    var (begin, behind) = (Math.Max(0, group * shape.PerGroup - block * Dense.Block), Math.Min(Dense.Block, (group + 1) * shape.PerGroup - block * Dense.Block));
+                    for (var p = 0; p < count * Dense.Block; p += Dense.Block)
+                        for (var lane = begin; lane < behind; lane++) row[p + lane] = lanes[p + lane];
+                }
+            }
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Sample(float* plane, in Corners corners, float mask, float* y)
-    {
-        if (!corners.Near)
-        {
-            new Span<float>(y, Dense.Block).Fill(0 * mask); // which may be no number
-            return;
-        }
+    /// <summary>Floats that <see cref="Columns"/> needs beside the columns of so many pixels.</summary>
+    public static long SamplesSize(int pixels) => (SampleFloats + Dense.Block) * (long)pixels;
 
-        var (a, b) = (new Vector<float>(corners.W00 * mask), new Vector<float>(corners.W01 * mask));
-        var (c, d) = (new Vector<float>(corners.W10 * mask), new Vector<float>(corners.W11 * mask));
-        for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
+    // Neighbouring pixels' samples lie near each other, so a block's pixels come from the first-level cache.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Row(float* plane, Sample* samples, int count, float* y)
+    {
+        for (var end = samples + count; samples < end; samples++, y += Dense.Block)
         {
-            var upper = Vector.MultiplyAddEstimate(a, Vector.Load(plane + corners.P00 + lane), b * Vector.Load(plane + corners.P01 + lane));
-            var lower = Vector.MultiplyAddEstimate(c, Vector.Load(plane + corners.P10 + lane), d * Vector.Load(plane + corners.P11 + lane));
-            (upper + lower).Store(y + lane);
+            if (samples->P00 < 0)
+            {
+                new Span<float>(y, Dense.Block).Fill(samples->W00); // nothing times the mask, which may be no number
+                continue;
+            }
+
+            float* p00 = plane + samples->P00, p01 = plane + samples->P01, p10 = plane + samples->P10, p11 = plane + samples->P11;
+            if (Vector512.IsHardwareAccelerated)
+            {
+                var upper = Vector512.MultiplyAddEstimate(Vector512.Create(samples->W00), Vector512.Load(p00), Vector512.Create(samples->W01) * Vector512.Load(p01));
+                var lower = Vector512.MultiplyAddEstimate(Vector512.Create(samples->W10), Vector512.Load(p10), Vector512.Create(samples->W11) * Vector512.Load(p11));
+                (upper + lower).Store(y);
+                continue;
+            }
+
+            var (a, b) = (new Vector<float>(samples->W00), new Vector<float>(samples->W01));
+            var (c, d) = (new Vector<float>(samples->W10), new Vector<float>(samples->W11));
+            for (var lane = 0; lane < Dense.Block; lane += Vector<float>.Count)
+            {
+                var upper = Vector.MultiplyAddEstimate(a, Vector.Load(p00 + lane), b * Vector.Load(p01 + lane));
+                var lower = Vector.MultiplyAddEstimate(c, Vector.Load(p10 + lane), d * Vector.Load(p11 + lane));
+                (upper + lower).Store(y + lane);
+            }
         }
     }
 
@@ -271,51 +307,68 @@ internal sealed unsafe class DeformableSampler(DeformableShape shape)
 }
 
 /// <summary>Deformable convolution: pixels are sampled into columns that stay in the second-level cache, and the dense micro-kernel multiplies them.</summary>
+/// <remarks>With many channels some taps come at a time, whose products are added to those of the taps before: so the columns of many pixels find room, and all weights are read for few strips of them.</remarks>
 internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
 {
     private const int ColumnFloats = 96 * 1024; // 384 KB
+    private const int PartFloats = 160 * 1024; // 640 KB: of a part, whose tiles have shorter weights
+    private const int MostChannels = 1536; // of the taps that come at a time
+    private const int LeastItems = 2; // of parts: each reads all weights, or samples all pixels
 
     private readonly DeformableShape _shape;
     private readonly DenseShape _product;
     private readonly DeformableSampler _sampler;
-    private readonly int _pixels, _strips;
-    private readonly long _columns; // floats; the products of pixels follow, and room for scaled weights
+    private readonly int _pixels, _strips, _shares;
+    private readonly long _samples, _products; // where, behind the columns, what the sampler needs and the products of pixels begin; room for scaled weights follows
     private readonly bool _pairs;
-    private readonly Tile[] _tiles;
+    private readonly Part[] _parts;
 
     /// <param name="product">The convolution as if nothing were moved; its groups are those of the weights.</param>
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
     public DeformableConvolutionKernel(DeformableShape shape, DenseShape product, bool pairs = false)
     {
-        (_shape, _product, _sampler, _pairs) = (shape, product, new DeformableSampler(shape), pairs && DenseSum.Pays(shape.Taps * product.InPerGroup, product.OutPerGroup));
-        var perPixel = shape.Taps * shape.Blocks * Dense.Block;
-        var most = Dense.MaxPixels(_pairs ? 1 : Dense.MaxBlocks);
-        var share = (shape.Batch * shape.OutPlane.Area + 7) / 8; // enough strips to keep several threads busy
-        _pixels = Math.Max(1, Math.Min(shape.OutPlane.Area, Math.Clamp(Math.Min(ColumnFloats / perPixel, share) / most * most, most, 8 * most)));
-        _strips = (shape.OutPlane.Area + _pixels - 1) / _pixels;
+        (_shape, _product, _sampler) = (shape, product, new DeformableSampler(shape));
+        var channels = shape.Blocks * Dense.Block;
+        var parts = Math.Min((shape.Taps * channels + MostChannels - 1) / MostChannels, shape.Taps); // by the channels alone, for other pictures share the packed weights
+        var taps = (shape.Taps + parts - 1) / parts;
+        _pairs = pairs && DenseSum.Pays(taps * product.InPerGroup, product.OutPerGroup);
+        var (most, area, share) = (Dense.MaxPixels(_pairs ? 1 : Dense.MaxBlocks), shape.OutPlane.Area, (shape.Batch * shape.OutPlane.Area + 7) / 8); // enough strips to keep several threads busy
+        _pixels = parts == 1
+            ? Math.Max(1, Math.Min(area, Math.Clamp(Math.Min(ColumnFloats / (taps * channels), share) / most * most, most, 8 * most)))
+            : Math.Min(area, Math.Max(most, PartFloats / (taps * channels)));
+        _strips = (area + _pixels - 1) / _pixels;
+        if (parts > 1) _pixels = (area + _strips - 1) / _strips;
+        _shares = parts == 1 ? 1 : Math.Clamp(LeastItems / (shape.Batch * _strips), 1, product.OutTiles(_pairs).Length);
 
-        var tiles = new List<Tile>();
-        foreach (var (block, blocks) in product.OutTiles(_pairs))
+        _parts = new Part[(shape.Taps + taps - 1) / taps];
+        for (var i = 0; i < _parts.Length; i++)
         {
-            var (from, to) = product.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
-            tiles.Add(tiles.Count > 0 && (tiles[^1].From, tiles[^1].To) == (from, to)
-                ? tiles[^1] with { Block = block, Blocks = blocks, Weights = PackedSize }
-                : Of(block, blocks, PackedSize, from, to));
-            PackedSize += tiles[^1].Sum.PackedSize(blocks * Dense.Block);
+            var (first, end, tiles) = (i * taps, Math.Min((i + 1) * taps, shape.Taps), new List<Tile>());
+            foreach (var (block, blocks) in product.OutTiles(_pairs))
+            {
+                var (from, to) = product.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
+                tiles.Add(tiles.Count > 0 && (tiles[^1].From, tiles[^1].To) == (from, to)
+                    ? tiles[^1] with { Block = block, Blocks = blocks, Weights = PackedSize }
+                    : Of(first, end, block, blocks, PackedSize, from, to));
+                PackedSize += tiles[^1].Sum.PackedSize(blocks * Dense.Block);
+            }
+
+            _parts[i] = new Part(first, end, [.. tiles]);
         }
 
-        _tiles = [.. tiles];
-        Scratch = _columns = (long)shape.Taps * shape.Blocks * _pixels * Dense.Block;
-        if (_pairs) Scratch += DenseSum.ProductsSize(_pixels) + _tiles.Max(tile => tile.Sum.PackedSize(Dense.Block));
+        _samples = (long)taps * channels * _pixels;
+        _products = _samples + DeformableSampler.SamplesSize(_pixels);
+        Scratch = _products;
+        if (_pairs) Scratch += DenseSum.ProductsSize(_pixels) + _parts.Max(part => part.Tiles.Max(tile => tile.Sum.PackedSize(Dense.Block)));
     }
 
-    private Tile Of(int block, int blocks, long weights, int from, int to)
+    private Tile Of(int firstTap, int endTap, int block, int blocks, long weights, int from, int to)
     {
         var (sources, runs) = (new List<(int Channel, int Tap)>(), new List<ChannelRun>());
-        for (var tap = 0; tap < _shape.Taps; tap++)
+        for (var tap = firstTap; tap < endTap; tap++)
             for (var c = from; c < to; c += Dense.Block - c % Dense.Block)
             {
-                runs.Add(new ChannelRun { Offset = checked((tap * _shape.Blocks + c / Dense.Block) * _pixels * Dense.Block + c % Dense.Block), Channels = Math.Min(Dense.Block - c % Dense.Block, to - c) });
+                runs.Add(new ChannelRun { Offset = checked(((tap - firstTap) * _shape.Blocks + c / Dense.Block) * _pixels * Dense.Block + c % Dense.Block), Channels = Math.Min(Dense.Block - c % Dense.Block, to - c) });
                 for (var i = 0; i < runs[^1].Channels; i++) sources.Add((c + i, tap));
             }
 
@@ -323,21 +376,21 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
         return new Tile(block, blocks, weights, from, to, [.. sum.Order.Select(term => sources[term])], sum);
     }
 
-    public override string Name => $"sampled into columns, then dense{(_pairs ? ", in pairs" : "")}";
+    public override string Name => $"sampled into columns{(_parts.Length > 1 ? $" in {_parts.Length} parts" : "")}, then dense{(_pairs ? ", in pairs" : "")}";
 
     public override string Packing => $"deformable {_product.In} {_product.Out} {_product.KernelSize} {_product.Groups}{(_pairs ? $" pairs {Magnitude}" : "")}";
 
-    public override int Items => _shape.Batch * _strips;
+    public override int Items => _shape.Batch * _strips * _shares;
 
     public override long Scratch { get; }
 
     public override long PackedSize { get; }
 
-    public override int PackItems => _tiles.Length;
+    public override int PackItems => _parts.Length * _parts[0].Tiles.Length;
 
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {
-        var tile = _tiles[item];
+        var tile = _parts[item / _parts[0].Tiles.Length].Tiles[item % _parts[0].Tiles.Length];
         var w = tile.Sum.Rows(packed + tile.Weights);
         foreach (var (c, tap) in tile.Sources)
             for (var v = 0; v < tile.Blocks * Dense.Block; v++)
@@ -352,16 +405,28 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
 
     public void Run(int item, float* x, in DeformableMoves moves, float* packed, float* bias, float* y, float* scratch)
     {
+        (item, var share) = Math.DivRem(item, _shares);
         var (n, strip) = Math.DivRem(item, _strips);
         var from = strip * _pixels;
         var count = Math.Min(_pixels, _shape.OutPlane.Area - from);
-        _sampler.Columns(x, moves, n, from, count, scratch, _pixels);
-        var plane = _shape.OutPlane.Area * Dense.Block;
-        var products = scratch + _columns;
-        var room = products + DenseSum.ProductsSize(_pixels);
-        var (sum, exponent, limit) = ((DenseSum?)null, (int?)null, 0f);
-        foreach (var (block, blocks, weights, _, _, _, own) in _tiles)
+        foreach (var part in _parts)
         {
+            _sampler.Columns(x, moves, n, from, count, part.First, part.End, scratch, _pixels, scratch + _samples);
+            Multiply(part, n, from, count, share, packed, bias, y, scratch);
+        }
+    }
+
+    private void Multiply(Part part, int n, int from, int count, int share, float* packed, float* bias, float* y, float* scratch)
+    {
+        var plane = _shape.OutPlane.Area * Dense.Block;
+        var products = scratch + _products;
+        var room = products + DenseSum.ProductsSize(_pixels);
+        float* nothing = stackalloc float[2 * Dense.Block];
+        new Span<float>(nothing, 2 * Dense.Block).Clear();
+        var (sum, exponent, limit) = ((DenseSum?)null, (int?)null, 0f);
+        for (var t = part.Tiles.Length * share / _shares; t < part.Tiles.Length * (share + 1) / _shares; t++)
+        {
+            var (block, blocks, weights, _, _, _, own) = part.Tiles[t];
             if (_pairs && own != sum)
             {
                 exponent = own.Exponent(own.Places, scratch, count, 1, 0, Magnitude);
@@ -371,7 +436,7 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
             sum = own;
             var tile = new DenseTile
             {
-                Bias = bias + block * Dense.Block,
+                Bias = part.First == 0 ? bias + block * Dense.Block : nothing,
                 WStep = blocks * Dense.Block,
                 YPixel = Dense.Block,
                 YVector = plane,
@@ -388,11 +453,15 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
                 var pixels = count * (segment + 1) / segments - first;
                 tile.X = scratch + first * Dense.Block;
                 tile.Y = y + ((long)n * _product.OutBlocks + block) * plane + (long)(from + first) * Dense.Block;
+                tile.Add = part.First == 0 ? null : tile.Y;
                 tile.Products = DenseSum.Within(limit, products + first, pixels);
                 Dense.Tile(ref tile, pixels, blocks);
             }
         }
     }
+
+    /// <summary>Taps from the first on.</summary>
+    private sealed record Part(int First, int End, Tile[] Tiles);
 
     /// <param name="Weights">Where its packed weights begin.</param>
     /// <param name="From">The first of the input channels that it reads; <paramref name="To"/> is behind the last.</param>

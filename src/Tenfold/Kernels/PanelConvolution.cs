@@ -91,6 +91,9 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
         && (long)shape.In * shape.OutPerGroup <= MostWeights
         && (shape.Groups > 1 || (long)shape.In * shape.OutPlane.Area <= MostMap || shape.OutPerGroup >= shape.InPerGroup);
 
+    /// <summary>Whether fewer numbers are computed than in blocks of 16 output channels: 58 of 64 lanes are channels there, and 784 of 784 pixels here.</summary>
+    public static bool FillsMore(DenseShape shape) => (long)shape.Out * Panels(shape) < (long)shape.OutBlocks * shape.OutPlane.Area;
+
     /// <summary>Tile <paramref name="item"/>: factors, products of weights, and weights scaled to the size of the map's numbers.</summary>
     public override void Pack(int item, float* kernel, float* scale, float* packed)
     {

@@ -29,6 +29,7 @@ internal unsafe struct PlaneRows
 internal sealed unsafe class PlaneRowConvolution : ConvolutionKernel
 {
     private const int ItemMacs = 192 * 1024;
+    private const int LeastItems = 4;
     private const int MostRows = 8; // of a tile
 
     private readonly DenseShape _shape;
@@ -40,7 +41,7 @@ internal sealed unsafe class PlaneRowConvolution : ConvolutionKernel
         var (height, width) = shape.OutPlane;
         _strip = Math.Min(height, Math.Max(1, ItemMacs / (9 * width * MostRows)) * MostRows);
         _strips = (height + _strip - 1) / _strip;
-        _channels = Math.Clamp(ItemMacs / (9 * width * _strip), 1, shape.Out);
+        _channels = Math.Clamp(Math.Min(ItemMacs / (9 * width * _strip), (shape.Batch * _strips * shape.Out + LeastItems - 1) / LeastItems), 1, shape.Out);
         _shares = (shape.Out + _channels - 1) / _channels;
         Items = checked(shape.Batch * _shares * _strips);
     }
@@ -97,8 +98,9 @@ internal sealed unsafe class PlaneRowConvolution : ConvolutionKernel
                 tile.Above = row > 0 ? tile.X - xWidth : scratch;
                 tile.Below = last < xHeight ? tile.X + (long)(last - place) * xWidth : scratch;
                 tile.Y = y + plane * _shape.OutPlane.Area + (long)row * width;
-                // What runs over the end of a row is written again by what follows; behind an item's last row there is what is not its own.
-                if (width >= Dense.Block || row + rows < to || (channel + 1 < end && _strips == 1)) tiles[rows - 1](tile);
+                // What runs over the end of a row is written again by what follows in the item; behind that there is what is not its own.
+                var following = (long)(to - row - rows) * width + (_strips == 1 ? (long)(end - channel - 1) * height * width : 0);
+                if (width + following >= Dense.Block) tiles[rows - 1](tile);
                 else Apart(tile, tiles[0], _stride, rows, scratch + Zeros);
             }
         }

@@ -53,9 +53,9 @@ internal sealed unsafe partial class Plan
         {
             var (n, part) = Math.DivRem(item, tiles);
             var (from, count) = (part * tile, Math.Min(tile, area - part * tile));
-            sampler.Columns(x.P, new DeformableMoves(offset.P, mask is null ? null : mask.P), n, from, count, scratch, tile);
+            sampler.Columns(x.P, new DeformableMoves(offset.P, mask is null ? null : mask.P), n, from, count, 0, shape.Taps, scratch, tile, scratch + sampler.TileSize * shape.Blocks);
             for (var block = 0; block < shape.Blocks; block++) sampler.Store(scratch, n, block, from, count, tile, y.P);
-        }, sampler.TileSize * shape.Blocks);
+        }, sampler.TileSize * shape.Blocks + DeformableSampler.SamplesSize(tile));
     }
 
     private void SamplingInputGradient(Node node, DeformableGrid grid)

@@ -21,17 +21,18 @@ internal sealed partial class Plan
         bool Comes(Node input) => input.Op is Leaf || constants.Contains(input) || IsVector(input) || plain.Contains(input);
     }
 
-    /// <summary>Adds parts of a network around pointwise convolutions in groups, whose channels seldom fill blocks of 16: those with as many of these as there are maps that change their layout at the border.</summary>
+    /// <summary>Adds parts of a network around pointwise convolutions in groups or of lists of channels, which seldom fill blocks of 16: those with as many convolutions that fill vectors of pixels better
+    /// as there are maps that change their layout at the border.</summary>
     /// <remarks>What reads planes alone goes with them where it can, as depthwise convolutions and means of windows do; so does a concatenation that they read, whose maps are computed in their place.</remarks>
     private static void AddParts(HashSet<Node> plain, Graph graph, Dictionary<Node, List<Node>> users, HashSet<Node> constants, RunOptions options)
     {
-        HashSet<Node> grouped = [.. graph.Nodes.Where(node => Free(node) && Grouped(node))];
-        HashSet<Node> able = [.. grouped];
+        HashSet<Node> suited = [.. graph.Nodes.Where(node => Free(node) && Pointwise(node) is { } shape && (shape.Groups > 1 || PanelConvolution.FillsMore(shape)))];
+        HashSet<Node> able = [.. suited];
         foreach (var node in graph.Nodes)
-            if (Free(node) && (node.Op is Concat { Axis: 1 } ? users[node].Any(grouped.Contains) && CanJoin(node, Layout.Plain) : Follows(node))) able.Add(node);
+            if (Free(node) && (node.Op is Concat { Axis: 1 } ? users[node].Any(suited.Contains) && CanJoin(node, Layout.Plain) : Follows(node))) able.Add(node);
 
         var seen = new HashSet<Node>();
-        foreach (var first in grouped)
+        foreach (var first in suited)
         {
             if (!seen.Add(first)) continue;
             var (part, counted, border) = (new List<Node> { first }, new HashSet<Node>(), 0);
@@ -45,24 +46,29 @@ internal sealed partial class Plan
                 if (users[node].Any(user => !able.Contains(user)) && !IsVector(node)) border++;
             }
 
-            if (part.Count(grouped.Contains) >= border) plain.UnionWith(part);
+            if (part.Count(suited.Contains) >= border && part.Any(InGroupsOrListed)) plain.UnionWith(part);
         }
 
         bool Free(Node node) => !plain.Contains(node) && node.Shape.Rank == 4 && node.Inputs.Count > 0 && node.Inputs[0].Shape.Rank == 4 && Forced(options, graph.NameOf(node)) is null;
 
         bool IsMap(Node node) => node.Op is not Leaf && !constants.Contains(node) && !IsVector(node);
 
-        bool Grouped(Node node) => node.Op switch
-        {
-            Convolution or Fused { First: Convolution } => constants.Contains(node.Inputs[1]) && Takes(DenseShapes.Of(node)),
-            Chained { First: Pick } chain => constants.Contains(node.Inputs[chain.Arity]) && Takes(DenseShapes.Of(chain.Second, chain.First.Infer([node.Inputs[0].Shape]), node.Inputs[chain.Arity].Shape, node.Shape)),
-            _ => false,
-        };
+        bool InGroupsOrListed(Node node) => suited.Contains(node) && (node.Op is Chained || Pointwise(node)!.Groups > 1);
 
-        static bool Takes(DenseShape shape) => shape.Groups > 1 && PanelConvolution.Takes(shape);
+        // The numbers of a pointwise convolution that panels take; null for what is none.
+        DenseShape? Pointwise(Node node)
+        {
+            var (convolution, x, weights) = node.Op switch
+            {
+                Convolution or Fused { First: Convolution } => (node.Op, node.Inputs[0].Shape, node.Inputs[1]),
+                Chained { First: Pick } chain => (chain.Second, chain.First.Infer([node.Inputs[0].Shape]), node.Inputs[chain.Arity]),
+                _ => default,
+            };
+            return weights is not null && constants.Contains(weights) && DenseShapes.Of(convolution, x, weights.Shape, node.Shape) is var shape && PanelConvolution.Takes(shape) ? shape : null;
+        }
 
         bool Follows(Node node) => able.Contains(node.Inputs[0]) && node.Inputs.All(input => able.Contains(input) || !IsMap(input)) && CanBePlain(node, options.Exact)
-            && (node.Op is not (Convolution or Fused { First: Convolution }) || PlaneRowConvolution.Takes(DenseShapes.Of(node)));
+            && (node.Op is not (Convolution or Fused { First: Convolution }) || PlaneRowConvolution.Takes(DenseShapes.Of(node)) || Pointwise(node) is not null);
     }
 
     private static bool CanBePlain(Node node, bool exact) => node.Shape.Rank == 4 && node.Inputs.Count > 0 && node.Inputs[0].Shape.Rank == 4 && node.Op switch

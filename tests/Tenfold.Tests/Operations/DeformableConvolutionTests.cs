@@ -76,6 +76,19 @@ public class DeformableConvolutionTests
         Direct.Equal([5 + 10 + 7], Direct.Run(x => new DeformableConvolution(1, 0, 1, 1, 1, Masked: true).Apply(x), inputs));
     }
 
+    // Strips of unequal length, shares of the output channels, taps one by one, blocks that move in two ways.
+    [Theory]
+    [InlineData(1, 176, 33, 1, 1, 15, 17, 1)]
+    [InlineData(1, 352, 40, 2, 2, 7, 5, 1)]
+    [InlineData(2, 210, 21, 3, 6, 9, 8, 2)]
+    [InlineData(1, 1744, 17, 1, 1, 2, 3, 1)]
+    public void Of_many_channels_some_taps_come_at_a_time(int batch, int channels, int outputs, int groups, int offsetGroups, int height, int width, int stride)
+    {
+        var (h, w) = ((height - 1) / stride + 1, (width - 1) / stride + 1);
+        Check.Op(x => x[0].DeformableConv(x[1], x[2], outputs, 3, stride, groups: groups), [[batch, channels, height, width], [batch, 18 * offsetGroups, h, w], [batch, 9 * offsetGroups, h, w]],
+            [Draws.Normal, Draws.Fractions], differentiable: false);
+    }
+
     [Fact]
     public void Each_offset_group_moves_its_own_channels()
     {

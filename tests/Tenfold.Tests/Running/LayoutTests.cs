@@ -69,21 +69,42 @@ public class LayoutTests
         .Conv(20, 3);
 
     [Theory]
-    [InlineData(1, 4, 240)]
-    [InlineData(1, 8, 384)]
-    [InlineData(2, 4, 240)]
-    public void Units_in_groups_lie_in_planes_within_a_network(int batch, int groups, int channels)
+    [InlineData(1, 4, 240, 7, 5)] // the first of all, 60 channels without groups, would leave 4 of 64 lanes empty
+    [InlineData(1, 8, 384, 6, 4)]
+    [InlineData(2, 4, 240, 7, 5)]
+    public void Units_in_groups_lie_in_planes_within_a_network(int batch, int groups, int channels, int pointwise, int depthwise)
     {
         var graph = Stages(new Input([batch, 3, 30, 34]).Apply([], "x"), groups, channels).ToGraph("stages");
         var plan = new Plan(graph, graph.Init(), Team.Of(1), frozen: true);
         if (Simd.Width == 512 && batch == 1)
         {
-            Assert.Equal(6, plan.Steps.Count(step => step.Kernel.StartsWith("pointwise", StringComparison.Ordinal) && step.Kernel.Contains("on planes", StringComparison.Ordinal)));
-            Assert.Equal(4, plan.Steps.Count(step => step.Kernel.StartsWith("depthwise, on planes", StringComparison.Ordinal) || step.Kernel.Contains("windows, depthwise, on planes", StringComparison.Ordinal)));
+            Assert.Equal(pointwise, plan.Steps.Count(step => step.Kernel.StartsWith("pointwise", StringComparison.Ordinal) && step.Kernel.Contains("on planes", StringComparison.Ordinal)));
+            Assert.Equal(depthwise, plan.Steps.Count(step => step.Kernel.StartsWith("depthwise, on planes", StringComparison.Ordinal) || step.Kernel.Contains("windows, depthwise, on planes", StringComparison.Ordinal)));
             Assert.DoesNotContain(plan.Steps, step => step.Kernel.Contains("moved", StringComparison.Ordinal)); // both concatenations are computed in their place
         }
 
         Check.Op(x => Stages(x, groups, channels), [batch, 3, 30, 34], differentiable: false);
+    }
+
+    private static Node StagesOfLists(Node x) => x
+        .Conv(24, 3).Relu()
+        .Scope("1", u => u.ShuffleUnitV2(84, stride: 2))
+        .Scope("2", u => u.ShuffleUnitV2(84))
+        .Scope("3", u => u.ShuffleUnitV2(84))
+        .Scope("4", u => u.ShuffleUnitV2(168, stride: 2))
+        .Scope("5", u => u.ShuffleUnitV2(168))
+        .Conv(20, 1);
+
+    [Theory]
+    [InlineData(1, 56, 64)]
+    [InlineData(2, 56, 64)]
+    [InlineData(1, 30, 34)] // 15x17, 8x9
+    public void Units_that_leave_lanes_of_blocks_empty_lie_in_planes_within_a_network(int batch, int height, int width)
+    {
+        var graph = StagesOfLists(new Input([batch, 3, height, width]).Apply([], "x")).ToGraph("stages");
+        var plan = new Plan(graph, graph.Init(), Team.Of(1), frozen: true);
+        if (Simd.Width == 512 && height == 56) Assert.Equal(13, plan.Steps.Count(step => step.Kernel.StartsWith("pointwise", StringComparison.Ordinal) && step.Kernel.Contains("on planes", StringComparison.Ordinal)));
+        Check.Op(StagesOfLists, [batch, 3, height, width], differentiable: false);
     }
 
     [Fact]
