@@ -1,27 +1,28 @@
 namespace Tenfold;
 
-/// <summary>What depends on frozen weights alone, computed once for all plans of a session: packed kernels above all.</summary>
+/// <summary>What depends on frozen weights alone, computed once for all plans of a session at a time: packed kernels above all.</summary>
 internal sealed class Constants
 {
-    private readonly Dictionary<string, Slot> _slots = [];
-    private readonly HashSet<Slot> _read = [];
+    private readonly Dictionary<string, WeakReference<Slot>> _slots = []; // plans hold them: a session that many sizes come to must not keep what was made for each
 
     /// <summary>The mean squares of kernels, by their keys.</summary>
     public Dictionary<string, double> MeanSquares { get; } = [];
 
-    /// <summary>What was made under this key, or what <paramref name="make"/> makes now; null for a key shares nothing.</summary>
+    /// <summary>What was made under this key, as long as a plan reads it, or what <paramref name="make"/> makes now; null for a key shares nothing.</summary>
     public Slot Get(string? key, Func<Slot> make)
     {
         if (key is null) return make();
-        return _slots.TryGetValue(key, out var slot) ? slot : _slots[key] = make();
+        if (_slots.TryGetValue(key, out var known) && known.TryGetTarget(out var slot)) return slot;
+        slot = make();
+        _slots[key] = new WeakReference<Slot>(slot);
+        return slot;
     }
 
-    /// <summary>Forgets what no step of any plan reads.</summary>
-    public void Keep(IEnumerable<Slot> read)
+    /// <summary>Forgets the keys of what is gone.</summary>
+    public void Forget()
     {
-        foreach (var slot in read) _read.Add(slot);
-        foreach (var (key, slot) in _slots)
-            if (!_read.Contains(slot)) _slots.Remove(key);
+        foreach (var (key, known) in _slots)
+            if (!known.TryGetTarget(out _)) _slots.Remove(key);
     }
 
     /// <summary>The same for two nodes that compute the same from the same parameters, as in two plans of one session; null when that is not known.</summary>

@@ -76,7 +76,7 @@ internal sealed partial class Plan
         foreach (var slots in new[] { _plainSlots, _blockedSlots })
             foreach (var (node, slot) in slots)
                 if (slot.Constant && !_read.Contains(slot) && !graph.Outputs.Contains(node)) slots.Remove(node);
-        _shared.Keep(_read);
+        _shared.Forget();
 
         _passing?.Free();
         _passing = null;

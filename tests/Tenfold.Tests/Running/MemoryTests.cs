@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Xunit;
 
 namespace Tenfold.Tests;
@@ -59,6 +60,21 @@ public class MemoryTests
             var actual = session.RunAll(input);
             for (var i = 0; i < actual.Length; i++) Check.Close(Array.ConvertAll(expected[i].Span.ToArray(), v => (double)v), Array.ConvertAll(actual[i].Span.ToArray(), v => (double)v), 1e-5, $"output {i}");
         }
+    }
+
+    [Fact]
+    public void Constants_are_shared_as_long_as_somebody_has_them()
+    {
+        var constants = new Constants();
+        var (held, gone) = (constants.Get("held", Made), Gone());
+        GC.Collect();
+        Assert.Same(held, constants.Get("held", () => throw new InvalidOperationException("made twice")));
+        Assert.False(gone.IsAlive);
+
+        static Slot Made() => new([16], Layout.Plain);
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        WeakReference Gone() => new(constants.Get("gone", Made));
     }
 
     // Each convolution has 2.4 MB of weights; those of F(4x4) are 9.4 MB, those of F(2x2) 4.2.
