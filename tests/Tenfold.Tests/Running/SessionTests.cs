@@ -25,6 +25,33 @@ public class SessionTests
         Assert.Equal(0, faults);
     }
 
+    [Fact]
+    public void Training_beside_runs_changes_neither()
+    {
+        var session = s_model.Compile(new RunOptions { Threads = 2 });
+        var x = Noise([2, 3, 20, 17], 5);
+        var wanted = session.Run(x).Span.ToArray();
+        var (alone, beside) = (Trained(1), new float[2][]);
+        Thread[] trainings = [.. beside.Select((_, i) => new Thread(() => beside[i] = Trained(1 + i)))];
+        foreach (var training in trainings) training.Start();
+        while (trainings.Any(training => training.IsAlive)) Assert.Equal(wanted, session.Run(x).Span.ToArray());
+        Assert.All(beside, weights => Assert.Equal(alone, weights));
+
+        static float[] Trained(int threads)
+        {
+            var trainer = new Trainer(s_model, batch: 4, new TrainingOptions { Threads = threads });
+            var batch = new Batch(4, [3, 20, 17], 7) { Count = 4 };
+            for (var step = 0; step < 6; step++)
+            {
+                Noise([4, 3, 20, 17], (ulong)step).Span.CopyTo(batch.Pixels);
+                for (var i = 0; i < batch.Targets.Length; i++) batch.Targets[i] = i % 7 == (step + i / 7) % 7 ? 1 : 0;
+                trainer.Learn(batch, rate: 0.01);
+            }
+
+            return [.. trainer.Weights.SelectMany(pair => pair.Value.Span.ToArray())];
+        }
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
