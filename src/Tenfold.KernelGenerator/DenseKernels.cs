@@ -13,7 +13,7 @@ internal static class DenseKernels
     private static readonly (string Name, string Vector, int Lanes, int Accumulators, int[] Vectors, bool ByLane)[] s_widths =
     {
         ("Dense512", "Vector512", 16, 28, new[] { 1, 2 }, false),
-        ("Dense256", "Vector256", 8, 12, new[] { 2 }, false),
+        ("Dense256", "Vector256", 8, 12, new[] { 1, 2 }, false),
         ("Dense128", "Vector128", 4, 12, new[] { 2 }, false),
         ("DenseArm64", "Vector128", 4, 24, new[] { 4 }, true),
     };
@@ -28,7 +28,7 @@ internal static class DenseKernels
         var code = KernelClass.Begin(name, $"Dense convolution on {vector}: tiles of up to {accumulators} accumulators.");
         foreach (var v in vectors)
         {
-            Tiles(code, vector, lanes, accumulators / v, v, half: false, byLane);
+            Tiles(code, vector, lanes, accumulators / (lanes == 16 ? v : vectors.Max()), v, half: false, byLane);
             if (v > 1 && lanes == 16) Tiles(code, vector, lanes, accumulators / v, v, half: true, byLane);
         }
 

@@ -45,7 +45,7 @@ internal unsafe struct DenseTile
     /// <summary>Floats from one k to the next in <see cref="W"/>.</summary>
     public int WStep;
 
-    /// <summary>Whether the second of two blocks has no more than 8 output channels: the lanes behind them stay as they are.</summary>
+    /// <summary>Whether the second of two blocks, or with vectors of 256 bits the only one, has no more than 8 output channels: the lanes behind them stay as they are.</summary>
     public bool Half;
 
     /// <summary>Floats from one pixel to the next in <see cref="Y"/>.</summary>
@@ -122,7 +122,7 @@ internal static unsafe class Dense
     {
         if (Simd.Pairs && tile.Factor != null) (tile.Products != null ? Paired512.Tiles : Paired512.Aparts)[pixels - 1](tile);
         else if (Simd.Width == 512) (blocks == 1 ? Dense512.Tiles1 : tile.Half ? Dense512.Tiles2Half : Dense512.Tiles2)[pixels - 1](tile);
-        else if (Simd.Width == 256) Dense256.Tiles2[pixels - 1](tile);
+        else if (Simd.Width == 256) (tile.Half ? Dense256.Tiles1 : Dense256.Tiles2)[pixels - 1](tile);
         else if (AdvSimd.Arm64.IsSupported) DenseArm64.Tiles4[pixels - 1](tile);
         else Halves(tile, pixels);
     }

@@ -47,13 +47,18 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             var plane = shape.Pointwise ? (long)shape.InPlane.Area * Dense.Block : phase.Gather.Plane(phase.Strip);
             foreach (var (block, blocks) in tiles)
             {
-                var range = shape.Reads(block * Dense.Block, (block + blocks) * Dense.Block);
-                var tile = phase.Tiles.Count > 0 && phase.Tiles[^1] is var last && last.Range == range
-                    ? last with { Block = block, Blocks = blocks, Weights = packed }
-                    : Of(phase, block, blocks, packed, range, plane);
-                packed += tile.Sum.PackedSize(blocks * Dense.Block);
-                phase.Tiles.Add(tile);
-                phase.Most = Math.Max(phase.Most, tile.Sum.PackedSize(Dense.Block));
+                var parts = shape.Parts(block, blocks);
+                foreach (var lane in parts)
+                {
+                    var (half, from) = (parts.Length > 1 || shape.Half(block, blocks), block * Dense.Block + lane);
+                    var range = shape.Reads(from, parts.Length > 1 ? from + Dense.Block / 2 : from + blocks * Dense.Block);
+                    var tile = phase.Tiles.Count > 0 && phase.Tiles[^1] is var last && last.Range == range
+                        ? last with { Block = block, Blocks = blocks, Lane = lane, Half = half, Continued = lane < parts[^1], Weights = packed }
+                        : Of(phase, block, blocks, packed, range, plane) with { Lane = lane, Half = half, Continued = lane < parts[^1] };
+                    packed += tile.Sum.PackedSize(blocks * Dense.Block);
+                    phase.Tiles.Add(tile);
+                    phase.Most = Math.Max(phase.Most, tile.Sum.PackedSize(Dense.Block));
+                }
             }
 
             Scratch = Math.Max(Scratch, Pairs ? phase.RoomAt + phase.Most : phase.ScratchSize);
@@ -62,7 +67,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         _phases = [.. phases];
         _tileGroups = shape.Pointwise ? pixels.Shares : phases[0].OneRow ? PixelStrips.SharesOf(tiles.Length, Items) : Items >= Pieces ? 1 : Math.Min(tiles.Length, (Pieces + Items - 1) / Items);
         Items *= _tileGroups;
-        PackItems = _phases.Length * ((tiles.Length + PackTogether - 1) / PackTogether);
+        PackItems = _phases.Sum(PackItemsOf);
         PackedSize = packed;
     }
 
@@ -175,8 +180,8 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             {
                 var (pixels, all) = (_shape.Pointwise ? 1 : phase.Columns.Count, _shape.Pointwise ? phase.Columns.Count : phase.Rows.Count);
                 var together = _shape.Pointwise || phase.OneRow;
-                Dense.Warm(together ? phase.Strip * pixels : pixels, tile.Blocks, Pairs);
-                if (together && all % phase.Strip is > 0 and var rest) Dense.Warm(rest * pixels, tile.Blocks, Pairs);
+                Dense.Warm(together ? phase.Strip * pixels : pixels, tile.Blocks, Pairs, tile.Half);
+                if (together && all % phase.Strip is > 0 and var rest) Dense.Warm(rest * pixels, tile.Blocks, Pairs, tile.Half);
             }
     }
 
@@ -189,7 +194,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         var (n, strip) = Math.DivRem(work - phase.First, phase.Strips);
         var from = strip * phase.Strip;
 
-        var (firstTile, endTile) = (phase.Tiles.Count * share / _tileGroups, phase.Tiles.Count * (share + 1) / _tileGroups);
+        var (firstTile, endTile) = (phase.FirstTile(share, _tileGroups), phase.FirstTile(share + 1, _tileGroups));
         x += (long)n * _shape.InPlane.Area * _shape.InBlocks * Dense.Block;
         var (rows, columns, rowStep) = (Math.Min(phase.Strip, phase.Rows.Count - from), phase.Columns.Count, phase.Gather.Step);
         if (_shape.Pointwise)
@@ -214,8 +219,9 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         for (var t = firstTile; t < endTile; t++)
         {
             var tile = phase.Tiles[t];
-            var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, outPlane, phase.Columns.OutStride * Dense.Block);
-            kernel.Gate = then.Gate == null ? null : then.Gate + ((long)n * _shape.OutBlocks + tile.Block) * Dense.Block;
+            var kernel = then.Tile(bias + tile.Block * Dense.Block + tile.Lane, tile.Blocks, outPlane, phase.Columns.OutStride * Dense.Block);
+            kernel.Half = tile.Half;
+            kernel.Gate = then.Gate == null ? null : then.Gate + ((long)n * _shape.OutBlocks + tile.Block) * Dense.Block + tile.Lane;
             var segments = Dense.Segments(columns, tile.Blocks);
             var (least, more) = Math.DivRem(columns, segments);
             if (tile.Sum != sum)
@@ -240,8 +246,8 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             for (var row = 0; row < rows; row++)
             {
                 var (begun, ended) = Inside(row);
-                var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth;
-                sum.Set(ref kernel, weights, begun, ended, start);
+                var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth + tile.Lane;
+                sum.Set(ref kernel, weights + tile.Lane, begun, ended, start);
                 for (var (segment, column, pixels) = (0, 0, 0); segment < segments; segment++, column += pixels)
                 {
                     pixels = segment < more ? least + 1 : least;
@@ -250,7 +256,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                     kernel.Y = y + at + (long)column * kernel.YPixel;
                     kernel.Add = then.Add == null ? null : then.Add + at + (long)column * kernel.YPixel;
                     Dense.Tile(ref kernel, pixels, tile.Blocks);
-                    then.Activation?.Apply(kernel.Y, tile.Blocks, outPlane, pixels, kernel.YPixel);
+                    if (!tile.Continued) then.Activation?.Apply(kernel.Y - tile.Lane, tile.Blocks, outPlane, pixels, kernel.YPixel);
                 }
             }
         }
@@ -308,7 +314,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
 
         var whole = _shape.Groups == 1 || range.To - range.From == _shape.InPerGroup;
-        return new Tile(block, wide, weights, range, terms, whole && !Rowwise ? new WeightRows(places) : null, sum);
+        return new Tile(block, wide, 0, false, false, weights, range, terms, whole && !Rowwise ? new WeightRows(places) : null, sum);
     }
 
     /// <summary>Channels [Channel, Channel + Channels) through tap (I, J).</summary>
@@ -332,13 +338,19 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
 
         public long RoomAt { get; set; }
 
+        /// <summary>The tile with which a share begins: no second half of a block.</summary>
+        public int FirstTile(int share, int shares) => Tiles.Count * share / shares is var tile && tile < Tiles.Count && Tiles[tile].Lane > 0 ? tile + 1 : tile;
+
         /// <summary>Floats of the longest weights of a tile.</summary>
         public long Most { get; set; }
     }
 
     /// <param name="Weights">Where its packed weights begin.</param>
     /// <param name="Range">The input channels that it reads.</param>
+    /// <param name="Lane">The lane with which it begins: 8 for the second half of a block.</param>
+    /// <param name="Half">Whether it has 8 output channels.</param>
+    /// <param name="Continued">Whether the second half of its block follows.</param>
     /// <param name="Terms">The input channel and the tap of each row of packed weights.</param>
     /// <param name="Kernel">How they are packed; null where a tile's output channels are of several groups, or lie side by side anyway.</param>
-    private sealed record Tile(int Block, int Blocks, long Weights, (int From, int To) Range, (int Channel, int Tap)[] Terms, WeightRows? Kernel, DenseSum Sum);
+    private sealed record Tile(int Block, int Blocks, int Lane, bool Half, bool Continued, long Weights, (int From, int To) Range, (int Channel, int Tap)[] Terms, WeightRows? Kernel, DenseSum Sum);
 }

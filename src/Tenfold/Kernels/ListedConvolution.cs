@@ -29,28 +29,33 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         var (tiles, packed) = (new List<Tile>(), 0L);
         foreach (var (block, count) in shape.OutTiles(_pairs))
         {
-            var (from, to) = shape.Reads(block * Dense.Block, (block + count) * Dense.Block);
-            if (tiles.Count > 0 && (tiles[^1].From, tiles[^1].To) == (from, to))
+            var parts = shape.Parts(block, count);
+            foreach (var lane in parts)
             {
-                tiles.Add(tiles[^1] with { Block = block, Blocks = count, Weights = packed });
-            }
-            else
-            {
-                var ordered = Enumerable.Range(from, to - from).OrderBy(c => _channels[c]).ToArray();
-                var runs = new List<ChannelRun>();
-                foreach (var c in ordered)
+                var (half, first) = (parts.Length > 1 || shape.Half(block, count), block * Dense.Block + lane);
+                var (from, to) = shape.Reads(first, parts.Length > 1 ? first + Dense.Block / 2 : first + count * Dense.Block);
+                if (tiles.Count > 0 && (tiles[^1].From, tiles[^1].To) == (from, to))
                 {
-                    var place = _begin[_channels[c].Map] + _channels[c].Channel / Dense.Block * plane + _channels[c].Channel % Dense.Block;
-                    if (runs.Count > 0 && runs[^1] is var last && last.Offset + last.Channels == place && place % Dense.Block != 0) runs[^1] = last with { Channels = last.Channels + 1 };
-                    else runs.Add(new ChannelRun { Offset = place, Channels = 1 });
+                    tiles.Add(tiles[^1] with { Block = block, Blocks = count, Lane = lane, Half = half, Continued = lane < parts[^1], Weights = packed });
+                }
+                else
+                {
+                    var ordered = Enumerable.Range(from, to - from).OrderBy(c => _channels[c]).ToArray();
+                    var runs = new List<ChannelRun>();
+                    foreach (var c in ordered)
+                    {
+                        var place = _begin[_channels[c].Map] + _channels[c].Channel / Dense.Block * plane + _channels[c].Channel % Dense.Block;
+                        if (runs.Count > 0 && runs[^1] is var last && last.Offset + last.Channels == place && place % Dense.Block != 0) runs[^1] = last with { Channels = last.Channels + 1 };
+                        else runs.Add(new ChannelRun { Offset = place, Channels = 1 });
+                    }
+
+                    Runs = Math.Max(Runs, runs.Count);
+                    var sum = new DenseSum([.. runs], sections: 1, _pairs);
+                    tiles.Add(new Tile(block, count, lane, half, lane < parts[^1], packed, from, to, [.. sum.Order.Select(term => ordered[term])], sum, sum.Pieces(_begin)));
                 }
 
-                Runs = Math.Max(Runs, runs.Count);
-                var sum = new DenseSum([.. runs], sections: 1, _pairs);
-                tiles.Add(new Tile(block, count, packed, from, to, [.. sum.Order.Select(term => ordered[term])], sum, sum.Pieces(_begin)));
+                packed += tiles[^1].Sum.PackedSize(count * Dense.Block);
             }
-
-            packed += tiles[^1].Sum.PackedSize(count * Dense.Block);
         }
 
         (_tiles, PackedSize) = ([.. tiles], packed);
@@ -114,7 +119,7 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         for (var map = 0; map < _blocks.Length; map++) by[map] = checked((int)(x[map] - x[0] + (long)n * _blocks[map] * plane - _begin[map])); // maps lie in one arena
         DenseSum? sum = null;
         var (exponent, limit) = ((int?)null, 0f);
-        for (var t = _tiles.Length * share / _shares; t < _tiles.Length * (share + 1) / _shares; t++)
+        for (var (t, end) = (FirstTile(share), FirstTile(share + 1)); t < end; t++)
         {
             var tile = _tiles[t];
             if (tile.Sum != sum)
@@ -126,9 +131,10 @@ internal sealed unsafe class ListedConvolution : PackedKernel
                 limit = sum.Products(places, start, pixels, scratch, exponent, Magnitude);
             }
 
-            var first = ((long)n * _shape.OutBlocks + tile.Block) * plane + (long)from * Dense.Block;
-            var kernel = then.Tile(bias + tile.Block * Dense.Block, tile.Blocks, plane);
-            sum.Set(ref kernel, places, sum.Scaled(packed + tile.Weights, exponent, scratch + DenseSum.ProductsSize(_strip)), 0, 1, null);
+            var first = ((long)n * _shape.OutBlocks + tile.Block) * plane + (long)from * Dense.Block + tile.Lane;
+            var kernel = then.Tile(bias + tile.Block * Dense.Block + tile.Lane, tile.Blocks, plane);
+            kernel.Half = tile.Half;
+            sum.Set(ref kernel, places, sum.Scaled(packed + tile.Weights, exponent, scratch + DenseSum.ProductsSize(_strip)) + tile.Lane, 0, 1, null);
             var segments = Dense.Segments(pixels, tile.Blocks);
             var (least, more) = Math.DivRem(pixels, segments);
             for (var (segment, begin, count) = (0, 0, 0); segment < segments; segment++, begin += count)
@@ -139,14 +145,20 @@ internal sealed unsafe class ListedConvolution : PackedKernel
                 kernel.Y = y + first + (long)begin * Dense.Block;
                 kernel.Add = then.Add == null ? null : then.Add + first + (long)begin * Dense.Block;
                 Dense.Tile(ref kernel, count, tile.Blocks);
-                then.Activation?.Apply(kernel.Y, tile.Blocks, plane, count, Dense.Block);
+                if (!tile.Continued) then.Activation?.Apply(kernel.Y - tile.Lane, tile.Blocks, plane, count, Dense.Block);
             }
         }
     }
 
+    // The tile with which a share begins: no second half of a block.
+    private int FirstTile(int share) => _tiles.Length * share / _shares is var tile && tile < _tiles.Length && _tiles[tile].Lane > 0 ? tile + 1 : tile;
+
+    /// <param name="Lane">The lane with which it begins: 8 for the second half of a block.</param>
+    /// <param name="Half">Whether it has 8 output channels.</param>
+    /// <param name="Continued">Whether the second half of its block follows.</param>
     /// <param name="Weights">Where its packed weights begin.</param>
     /// <param name="From">The first of the input channels that it reads; <paramref name="To"/> is behind the last.</param>
     /// <param name="Order">The input channels in the order of the packed weights.</param>
     /// <param name="Pieces">Which map each of the sum's places lies in.</param>
-    private sealed record Tile(int Block, int Blocks, long Weights, int From, int To, int[] Order, DenseSum Sum, int[] Pieces);
+    private sealed record Tile(int Block, int Blocks, int Lane, bool Half, bool Continued, long Weights, int From, int To, int[] Order, DenseSum Sum, int[] Pieces);
 }

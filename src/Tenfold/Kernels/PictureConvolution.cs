@@ -93,7 +93,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
     public override void Warm()
     {
         fixed (float* nothing = new float[_line]) Lay(nothing, 0, 0, nothing);
-        foreach (var (block, blocks) in _tiles) Dense.Warm(_shape.OutPlane.Width, blocks, _sum.Pairs, Half(block));
+        foreach (var (block, blocks) in _tiles) Dense.Warm(_shape.OutPlane.Width, blocks, _sum.Pairs, _shape.Half(block, blocks));
     }
 
     public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
@@ -126,7 +126,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         {
             var weights = _sum.Scaled(packed + Weights(block), exponent, products + Products(_strip));
             var kernel = then.Tile(bias + block * Dense.Block, blocks, outPlane);
-            kernel.Half = Half(block);
+            kernel.Half = _shape.Half(block, blocks);
             var segments = Dense.Segments(columns, blocks);
             for (var row = from; row < to; row++)
             {
@@ -147,9 +147,6 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
             }
         }
     }
-
-    // Whether of two blocks from this one on the second is at most half full, as with 24 channels.
-    private bool Half(int block) => _shape.Out - block * Dense.Block <= 3 * Dense.Block / 2;
 
     // Rows of the kernel that lie in the map.
     private (int First, int End) Inside(int row)
@@ -202,6 +199,17 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
                         Avx512F.PermuteVar16x32x2(Avx512F.PermuteVar16x32x2(red, two1, greens), third1, blues).Store(to + 16);
                         Avx512F.PermuteVar16x32x2(Avx512F.PermuteVar16x32x2(red, two2, greens), third2, blues).Store(to + 32);
                     }
+                else if (Vector256.IsHardwareAccelerated)
+                    for (; q + 8 <= width; q += 8, to += 24)
+                    {
+                        // Each of the three vectors takes lanes from all planes: r0 g0 b0 r1 g1 b1 r2 g2, b2 r3 g3 b3 r4 g4 b4 r5, g5 b5 r6 g6 b6 r7 g7 b7.
+                        var red = Vector256.Shuffle(Vector256.Load(from + q), Vector256.Create(0, 3, 6, 1, 4, 7, 2, 5));
+                        var greens = Vector256.Shuffle(Vector256.Load(green + q), Vector256.Create(5, 0, 3, 6, 1, 4, 7, 2));
+                        var blues = Vector256.Shuffle(Vector256.Load(blue + q), Vector256.Create(2, 5, 0, 3, 6, 1, 4, 7));
+                        Third(red, greens, blues).Store(to);
+                        Third(blues, red, greens).Store(to + 8);
+                        Third(greens, blues, red).Store(to + 16);
+                    }
 
                 for (; q < width; q++, to += 3)
                 {
@@ -225,6 +233,11 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
             }
         }
     }
+
+    // Lanes 0, 3 and 6 of the first, 1, 4 and 7 of the second, 2 and 5 of the third.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Third(Vector256<float> first, Vector256<float> second, Vector256<float> third) => Vector256.ConditionalSelect(Vector256.Create(-1, 0, 0, -1, 0, 0, -1, 0).AsSingle(), first,
+        Vector256.ConditionalSelect(Vector256.Create(0, -1, 0, 0, -1, 0, 0, -1).AsSingle(), second, third));
 
     // Of 16 pixels side by side, r0 g0 b0 r1 ..., vector k: first from red and green, then from those and blue. 16 and more means the second of two.
     private static (Vector512<int> Two, Vector512<int> Third) Mix(int k)

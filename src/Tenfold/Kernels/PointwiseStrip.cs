@@ -3,6 +3,7 @@ namespace Tenfold.Kernels;
 /// <summary>A pointwise convolution of a strip of pixels, a tile of output channels at a time, from and to wherever the strip lies: one that is part of a chain.</summary>
 internal sealed unsafe class PointwiseStrip
 {
+    private readonly DenseShape _shape;
     private readonly DenseSum _sum;
     private readonly long[] _weights; // where those of each tile begin
     private readonly int _room; // floats: where, behind the pixels' products, there is room for scaled weights
@@ -12,7 +13,7 @@ internal sealed unsafe class PointwiseStrip
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
     public PointwiseStrip(DenseShape shape, int plane, int pixels, bool pairs)
     {
-        (Whole, InBlocks) = (new DenseConvolution(shape, pairs), shape.InBlocks);
+        (_shape, Whole, InBlocks) = (shape, new DenseConvolution(shape, pairs), shape.InBlocks);
         var runs = new ChannelRun[shape.InBlocks];
         for (var i = 0; i < runs.Length; i++) runs[i] = new ChannelRun { Offset = i * plane, Channels = Math.Min(Dense.Block, shape.In - i * Dense.Block) };
         _sum = new DenseSum(runs, sections: 1, Whole.Pairs);
@@ -35,7 +36,7 @@ internal sealed unsafe class PointwiseStrip
     /// <summary>Calls the micro-kernels for so many pixels on nothing.</summary>
     public void Warm(int pixels)
     {
-        foreach (var (_, blocks) in Tiles) Dense.Warm(pixels, blocks, Whole.Pairs);
+        foreach (var (block, blocks) in Tiles) Dense.Warm(pixels, blocks, Whole.Pairs, _shape.Half(block, blocks));
     }
 
     /// <summary>Computes what all tiles share.</summary>
@@ -54,6 +55,7 @@ internal sealed unsafe class PointwiseStrip
     {
         var (block, blocks) = Tiles[tile];
         var kernel = layer.Then.Tile(layer.Bias + block * Dense.Block, blocks, plane);
+        kernel.Half = _shape.Half(block, blocks);
         _sum.Set(ref kernel, _sum.Scaled(layer.Packed + _weights[tile], begun.Exponent, scratch + _room), 0, 1, null);
         var segments = Dense.Segments(pixels, blocks);
         var (least, more) = Math.DivRem(pixels, segments);

@@ -34,14 +34,27 @@ internal readonly record struct PixelStrips(int Pixels, int Count, int Shares)
     {
         var across = (shape.OutPlane.Area + Most - 1) / Most;
         var pixels = (shape.OutPlane.Area + across - 1) / across;
-        if (Simd.Width < 512) pixels = (pixels + Dense.MaxPixels(1) - 1) / Dense.MaxPixels(1) * Dense.MaxPixels(1); // tiles so small want to be whole: of 5 pixels they reach 93 % of the peak, of 6 97 %
         // Three tiles, or two where three would leave one by itself, so that weights come to the first-level cache for all of them, and as many as fill the second-level one if all threads have their strips.
         var together = Math.Clamp(Math.Min(shape.Batch * across / Pieces, MostFloats / (shape.InBlocks * Dense.Block * pixels)), Math.Min(across % 3 == 1 ? 2 : 3, across), across);
         var count = (across + together - 1) / together;
-        var strip = (across + count - 1) / count * pixels;
+        var strip = Simd.Width == 512 ? (across + count - 1) / count * pixels : OfSmallTiles(shape.OutPlane.Area, together * pixels);
         count = (shape.OutPlane.Area + strip - 1) / strip;
         var items = checked(shape.Batch * count);
         return new PixelStrips(strip, count, SharesOf(tiles, items));
+    }
+
+    // Tiles so small want to be whole: of 5 pixels they reach 93 % of the peak, of 6 97 %. So a strip is as many tiles as are wanted, or up to half as many more, that the last strip be no short one, which would read all
+    // weights for a few pixels.
+    private static int OfSmallTiles(int area, int wanted)
+    {
+        var most = Dense.MaxPixels(1);
+        var (tiles, least) = ((area + most - 1) / most, (wanted + most - 1) / most);
+        var best = least;
+        for (var strip = least; strip <= least * 3 / 2; strip++)
+            if (Missing(strip) < Missing(best)) best = strip;
+        return best * most;
+
+        int Missing(int strip) => (tiles + strip - 1) / strip * strip - tiles;
     }
 
     /// <summary>The shares of so many tiles of output channels, where each shall be computed for so many strips.</summary>

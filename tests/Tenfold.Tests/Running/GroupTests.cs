@@ -60,6 +60,26 @@ public class GroupTests
         Check.Gradients(build, shape, options, 1e-5, plan => Assert.True(!winograd || plan.Steps.Any(step => step.Kernel.Contains("Winograd", StringComparison.Ordinal))));
     }
 
+    // With vectors of 256 bits a block with channels of two groups is computed half by half, and of a last one that is half full its half.
+    [Theory]
+    [InlineData("pointwise, groups of 24")]
+    [InlineData("stride 2, groups of 24")]
+    [InlineData("a list, groups of 24")]
+    [InlineData("groups of 20")]
+    [InlineData("half a block")]
+    public void Halves_of_blocks_give_the_convolution_and_its_gradients(string name)
+    {
+        (Func<Node, Node> Build, Shape X) network = name switch
+        {
+            "pointwise, groups of 24" => (x => x.Conv(72, 1, groups: 3).Silu(), [2, 96, 5, 7]),
+            "stride 2, groups of 24" => (x => x.Conv(48, 3, stride: 2, groups: 2).HardSwish(), [1, 40, 9, 8]),
+            "a list, groups of 24" => (x => (x.Conv(96, 1, groups: 4).ChannelShuffle(4).Conv(72, 1, groups: 3) + x).Silu(), [1, 72, 7, 6]),
+            "groups of 20" => (x => x.Conv(60, 1, groups: 3).Relu(), [1, 120, 4, 5]),
+            _ => (x => x.Conv(40, 1).Silu().Conv(24, 3, stride: 2) + x.Conv(24, 1, stride: 2), [2, 20, 9, 7]),
+        };
+        Check.Gradients(network.Build, network.X, new RunOptions { Blocks = true }, 1e-5, _ => { });
+    }
+
     // What a graph of one operation is computed in, where no layout is changed.
     [Theory]
     [MemberData(nameof(Planes))]
