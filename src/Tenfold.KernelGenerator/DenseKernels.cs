@@ -18,6 +18,8 @@ internal static class DenseKernels
         ("DenseArm64", "Vector128", 4, 24, new[] { 4 }, true),
     };
 
+    private const int PicturePixel = 6; // floats from one output's first column to the next one's, of a picture of three channels at stride 2
+
     private const string ByLane = "System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.FusedMultiplyAddBySelectedScalar";
 
     public static IEnumerable<(string Name, string Code)> Classes() =>
@@ -30,6 +32,9 @@ internal static class DenseKernels
         {
             Tiles(code, vector, lanes, accumulators / (lanes == 16 ? v : vectors.Max()), v, half: false, byLane);
             if (v > 1 && lanes == 16) Tiles(code, vector, lanes, accumulators / v, v, half: true, byLane);
+            if (lanes != 16) continue;
+            Tiles(code, vector, lanes, accumulators / v, v, half: false, byLane, PicturePixel);
+            if (v > 1) Tiles(code, vector, lanes, accumulators / v, v, half: true, byLane, PicturePixel);
         }
 
         var perChannel = byLane ? 4 : lanes == 16 ? 1 : 2; // vectors of output channels in an outer product
@@ -41,17 +46,18 @@ internal static class DenseKernels
         return code.ToString();
     }
 
-    // Tiles of every number of pixels.
-    private static void Tiles(StringBuilder code, string vector, int lanes, int most, int vectors, bool half, bool byLane)
+    // Tiles of every number of pixels, which lie so many floats apart in x.
+    private static void Tiles(StringBuilder code, string vector, int lanes, int most, int vectors, bool half, bool byLane, int apart = 16)
     {
-        var suffix = $"{vectors}{(half ? "Half" : "")}";
-        for (var pixels = 1; pixels <= most; pixels++) Tile(code, vector, lanes, pixels, vectors, half, byLane, $"Tile{pixels}x{suffix}");
-        code.AppendLine($"    /// <summary>By the number of pixels, less 1: tiles of {vectors} vectors{(half ? ", of whose last the first half alone is computed and stored" : "")}.</summary>");
-        code.AppendLine($"    public static readonly delegate*<in DenseTile, void>[] Tiles{suffix} = [{string.Join(", ", Enumerable.Range(1, most).Select(p => $"&Tile{p}x{suffix}"))}];");
+        var (name, suffix) = (apart == 16 ? "Tile" : "Picture", $"{vectors}{(half ? "Half" : "")}");
+        for (var pixels = 1; pixels <= most; pixels++) Tile(code, vector, lanes, pixels, vectors, half, byLane, apart, $"{name}{pixels}x{suffix}");
+        var (ofHalf, ofPicture) = (half ? ", of whose last the first half alone is computed and stored" : "", apart == 16 ? "" : $"; pixels lie {apart} floats apart");
+        code.AppendLine($"    /// <summary>By the number of pixels, less 1: tiles of {vectors} vectors{ofHalf}{ofPicture}.</summary>");
+        code.AppendLine($"    public static readonly delegate*<in DenseTile, void>[] {name}s{suffix} = [{string.Join(", ", Enumerable.Range(1, most).Select(p => $"&{name}{p}x{suffix}"))}];");
     }
 
     // y[p][v] = sum over k of x[p][k] w[k][v], the k in runs of channels side by side. With half the last v is a vector of half the width.
-    private static void Tile(StringBuilder code, string whole, int lanes, int pixels, int vectors, bool half, bool byLane, string name)
+    private static void Tile(StringBuilder code, string whole, int lanes, int pixels, int vectors, bool half, bool byLane, int apart, string name)
     {
         string Vector(int v) => half && v == vectors - 1 ? "Vector256" : whole;
 
@@ -83,11 +89,11 @@ internal static class DenseKernels
         {
             if (vectors == 1)
             {
-                code.AppendLine($"                a{p}_0 = {whole}.MultiplyAddEstimate({whole}.Create(s[{p * 16}]), w0, a{p}_0);");
+                code.AppendLine($"                a{p}_0 = {whole}.MultiplyAddEstimate({whole}.Create(s[{p * apart}]), w0, a{p}_0);");
                 continue;
             }
 
-            code.AppendLine($"                var x{p} = {whole}.Create(s[{p * 16}]);");
+            code.AppendLine($"                var x{p} = {whole}.Create(s[{p * apart}]);");
             for (var v = 0; v < vectors; v++) code.AppendLine($"                a{p}_{v} = {Vector(v)}.MultiplyAddEstimate(x{p}{(Vector(v) == whole ? "" : ".GetLower()")}, w{v}, a{p}_{v});");
         }
 
@@ -136,7 +142,7 @@ internal static class DenseKernels
         {
             code.AppendLine("            for (; n >= 4; n -= 4)");
             code.AppendLine("            {");
-            for (var p = 0; p < pixels; p++) code.AppendLine($"                var x{p} = {whole}.Load(s + {p * 16});");
+            for (var p = 0; p < pixels; p++) code.AppendLine($"                var x{p} = {whole}.Load(s + {p * apart});");
             for (var k = 0; k < 4; k++)
             {
                 for (var v = 0; v < vectors; v++)

@@ -17,7 +17,7 @@ internal struct ChannelRun
 /// x[pixel 0][k] *   | a  a  ... a   |          every accumulator is a register
 /// x[pixel 1][k] *   | a  a  ... a   |
 /// </code>
-/// Pixels lie 16 floats apart in x whatever the convolution's stride, because rows are gathered with their columns split by phase.
+/// Pixels lie 16 floats apart in x whatever the convolution's stride, because rows are gathered with their columns split by phase; those of a picture may lie as they come.
 /// </summary>
 internal unsafe struct DenseTile
 {
@@ -108,6 +108,9 @@ internal static unsafe class Dense
     /// <summary>Channels in a block of the internal layout: one 512-bit vector, two of 256 bits, four of 128.</summary>
     public const int Block = 16;
 
+    /// <summary>Two columns of three channels, side by side: what lies from one output's first column to the next one's of a picture at stride 2.</summary>
+    public const int PicturePixel = 6;
+
     /// <summary>How many blocks of output channels a tile may have.</summary>
     public static readonly int MaxBlocks = Simd.Width == 512 ? 2 : 1;
 
@@ -127,6 +130,11 @@ internal static unsafe class Dense
         else Halves(tile, pixels);
     }
 
+    /// <summary>As <see cref="Tile"/>, where pixels lie <see cref="PicturePixel"/> floats apart; with vectors of 512 bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PictureTile(ref DenseTile tile, int pixels, int blocks) =>
+        (blocks == 1 ? Dense512.Pictures1 : tile.Half ? Dense512.Pictures2Half : Dense512.Pictures2)[pixels - 1](tile);
+
     // A block is two tiles of 8 lanes.
     private static void Halves(DenseTile tile, int pixels)
     {
@@ -142,7 +150,8 @@ internal static unsafe class Dense
     /// <summary>Calls the micro-kernels for so many pixels, cut into tiles as <see cref="Segments"/> says, on sums of no products.</summary>
     /// <param name="pairs">Those with products in pairs.</param>
     /// <param name="half">Those whose last block has no more than 8 channels.</param>
-    public static void Warm(int pixels, int blocks, bool pairs = false, bool half = false)
+    /// <param name="picture">Those of <see cref="PictureTile"/>.</param>
+    public static void Warm(int pixels, int blocks, bool pairs = false, bool half = false, bool picture = false)
     {
         var segments = Segments(pixels, blocks);
         float* nothing = stackalloc float[28 * 2 * Block];
@@ -152,7 +161,8 @@ internal static unsafe class Dense
         for (var width = pixels / segments; width <= (pixels + segments - 1) / segments; width++)
         {
             tile.YVector = width * Block;
-            Tile(ref tile, width, blocks);
+            if (picture) PictureTile(ref tile, width, blocks);
+            else Tile(ref tile, width, blocks);
         }
     }
 

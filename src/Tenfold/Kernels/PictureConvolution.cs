@@ -11,16 +11,19 @@ namespace Tenfold.Kernels;
 /// output 1:                        r2 g2 b2 r3 g3 b3 ...                                      from two columns further on
 /// </code>
 /// A row of a 7x7 kernel is 21 numbers, so it is a run of 16 in the output's own pixel and one of 5 in a later pixel, in place of 7 runs of 3. Rows outside the map are left out of the sum.
+/// Where a micro-kernel reads pixels as far apart as these outputs lie, and no products of vectors are wanted, the row stays as it is: a run of 9 for a 3x3 kernel.
 /// </summary>
 internal sealed unsafe class PictureConvolution : ConvolutionKernel
 {
     private const int ScratchFloats = 48 * 1024; // as of the other direct kernel
+    private const int LineFloats = 8 * 1024; // rows that stay as they are: in the first-level cache
     private const int LeastStrips = 8;
 
     private readonly DenseShape _shape;
     private readonly (int Block, int Blocks)[] _tiles;
     private readonly DenseSum _sum; // a section for each row of the kernel
-    private readonly int _lanes, _step, _pixels, _line, _strip, _strips;
+    private readonly int _lanes, _step, _pixels, _line, _row, _strip, _strips;
+    private readonly bool _asLine; // pixels as far apart as outputs lie, in place of 16 floats
 
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
     public PictureConvolution(DenseShape shape, bool pairs = false)
@@ -28,20 +31,23 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         (_lanes, _step) = (shape.KernelSize.Width * shape.In, shape.Stride.Width * shape.In);
         pairs &= _lanes > Dense.Block && DenseSum.Pays(_lanes * shape.KernelSize.Height, shape.Out);
         (_shape, _tiles) = (shape, shape.OutTiles(pairs));
+        _asLine = Simd.Width == 512 && !pairs && _step == Dense.PicturePixel;
         var (row, count) = (new ChannelRun[_lanes], 0);
-        for (var lane = 0; lane < _lanes; lane += row[count - 1].Channels)
+        if (_asLine) row[count++] = new ChannelRun { Channels = _lanes };
+        for (var lane = 0; lane < _lanes && !_asLine; lane += row[count - 1].Channels)
         {
             var (pixel, first) = lane < Dense.Block ? (0, lane) : Math.DivRem(lane, _step);
             row[count++] = new ChannelRun { Offset = pixel * Dense.Block + first, Channels = Math.Min(Dense.Block - first, _lanes - lane) };
         }
 
         _pixels = shape.OutPlane.Width + row[count - 1].Offset / Dense.Block;
-        _line = Math.Max((_pixels - 1) * _step + Dense.Block, (shape.Before.Width + shape.InPlane.Width) * shape.In);
+        _line = (Math.Max((_pixels - 1) * _step + Math.Max(_lanes, Dense.Block), (shape.Before.Width + shape.InPlane.Width) * shape.In) + Dense.Block - 1) / Dense.Block * Dense.Block;
+        _row = _asLine ? _line : _pixels * Dense.Block;
         var runs = new ChannelRun[shape.KernelSize.Height * count];
-        for (var i = 0; i < runs.Length; i++) runs[i] = row[i % count] with { Offset = row[i % count].Offset + i / count * shape.Dilation.Height * _pixels * Dense.Block };
+        for (var i = 0; i < runs.Length; i++) runs[i] = row[i % count] with { Offset = row[i % count].Offset + i / count * shape.Dilation.Height * _row };
         _sum = new DenseSum(runs, shape.KernelSize.Height, pairs);
         _strip = shape.OutPlane.Height;
-        while (_strip > 1 && Size(_strip) > ScratchFloats) _strip = (_strip + 1) / 2;
+        while (_strip > 1 && Size(_strip) > (_asLine ? LineFloats : ScratchFloats)) _strip = (_strip + 1) / 2;
         while (_strip > 4 && shape.Batch * ((shape.OutPlane.Height + _strip - 1) / _strip) < LeastStrips) _strip = (_strip + 1) / 2;
         _strips = (shape.OutPlane.Height + _strip - 1) / _strip;
         (Items, PackItems, Scratch) = (shape.Batch * _strips, _tiles.Length, Size(_strip));
@@ -93,7 +99,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
     public override void Warm()
     {
         fixed (float* nothing = new float[_line]) Lay(nothing, 0, 0, nothing);
-        foreach (var (block, blocks) in _tiles) Dense.Warm(_shape.OutPlane.Width, blocks, _sum.Pairs, _shape.Half(block, blocks));
+        foreach (var (block, blocks) in _tiles) Dense.Warm(_shape.OutPlane.Width, blocks, _sum.Pairs, _shape.Half(block, blocks), _asLine);
     }
 
     public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
@@ -110,7 +116,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         var (exponent, limit) = ((int?)null, 0f);
         if (_sum.Pairs)
         {
-            exponent = _sum.Exponent(_sum.Places, scratch, columns, to - from, _shape.Stride.Height * _pixels * Dense.Block, Magnitude);
+            exponent = _sum.Exponent(_sum.Places, scratch, columns, to - from, _shape.Stride.Height * _row, Magnitude);
             limit = _sum.Limit(exponent, Magnitude);
             var below = exponent is not null;
             for (var row = from; row < to && exponent is not null; row++)
@@ -137,11 +143,12 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
                 {
                     var column = columns * segment / segments;
                     var pixels = columns * (segment + 1) / segments - column;
-                    kernel.X = Row(scratch, row, top) + column * Dense.Block;
+                    kernel.X = Row(scratch, row, top) + column * (_asLine ? _step : Dense.Block);
                     kernel.Products = DenseSum.Within(limit, products + (row - from) * columns + column, pixels);
                     kernel.Y = y + at + column * Dense.Block;
                     kernel.Add = then.Add == null ? null : then.Add + at + column * Dense.Block;
-                    Dense.Tile(ref kernel, pixels, blocks);
+                    if (_asLine) Dense.PictureTile(ref kernel, pixels, blocks);
+                    else Dense.Tile(ref kernel, pixels, blocks);
                     then.Activation?.Apply(kernel.Y, blocks, outPlane, pixels, kernel.YPixel);
                 }
             }
@@ -157,36 +164,44 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
     }
 
     // Where the first row of the kernel stands for a row of outputs.
-    private float* Row(float* scratch, int row, int top) => scratch + (long)(row * _shape.Stride.Height - _shape.Before.Height - top) * _pixels * Dense.Block;
+    private float* Row(float* scratch, int row, int top) => scratch + (long)(row * _shape.Stride.Height - _shape.Before.Height - top) * _row;
 
     // Floats, for so many rows of outputs.
     private int Products(int rows) => DenseSum.ProductsSize(rows * _shape.OutPlane.Width);
 
     private int Rows(int rows) => (rows - 1) * _shape.Stride.Height + (_shape.KernelSize.Height - 1) * _shape.Dilation.Height + 1;
 
-    private long Size(int rows) => (long)Rows(rows) * _pixels * Dense.Block + (_line + Dense.Block - 1) / Dense.Block * Dense.Block;
+    private long Size(int rows) => (long)Rows(rows) * _row + (_asLine ? 0 : _line);
 
     private long Weights(int block) => _sum.PackedSize(block * Dense.Block);
 
-    // Rows [top, top + count) of one sample, to scratch[row][pixel][16].
+    // Rows [top, top + count) of one sample, to scratch[row][pixel][16], or to scratch[row] as they are.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Lay(float* x, int top, int count, float* scratch)
     {
         var (channels, (height, width)) = (_shape.In, _shape.InPlane);
-        var line = scratch + (long)count * _pixels * Dense.Block;
-        new Span<float>(line, _line).Clear();
+        var line = scratch + (long)count * _row;
+        var (before, behind) = (_shape.Before.Width * channels, (_shape.Before.Width + width) * channels);
+        if (!_asLine) new Span<float>(line, _line).Clear();
         var ((two0, third0), (two1, third1), (two2, third2)) = (Mix(0), Mix(1), Mix(2));
         for (var r = 0; r < count; r++)
         {
             if (top + r < 0 || top + r >= height)
             {
-                if (_sum.Pairs) new Span<float>(scratch + (long)r * _pixels * Dense.Block, _pixels * Dense.Block).Clear(); // looked at when numbers are measured
+                if (_sum.Pairs) new Span<float>(scratch + (long)r * _row, _row).Clear(); // looked at when numbers are measured
                 continue;
             }
 
             var plane = (long)height * width;
             var from = x + (long)(top + r) * width;
-            var to = line + _shape.Before.Width * channels;
+            if (_asLine)
+            {
+                line = scratch + (long)r * _row;
+                new Span<float>(line, before).Clear();
+                new Span<float>(line + behind, _line - behind).Clear();
+            }
+
+            var to = line + before;
             if (channels == 3)
             {
                 float* green = from + plane, blue = green + plane;
@@ -224,7 +239,8 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
                     for (var q = 0; q < width; q++) to[q * channels + c] = from[q];
             }
 
-            var pixel = scratch + (long)r * _pixels * Dense.Block;
+            if (_asLine) continue;
+            var pixel = scratch + (long)r * _row;
             for (var p = 0; p < _pixels; p++, pixel += Dense.Block)
             {
                 var numbers = line + p * _step;

@@ -25,6 +25,8 @@ public class ConvolutionMatrix : Matrix<ConvolutionMatrix>, ICases
         new("1x1 stride 2", x => x.Conv(6, 1, stride: 2), [2, 4, 5, 6]),
         new("stem 7x7 stride 2", x => x.Conv(4, 7, stride: 2, bias: false), [1, 3, 13, 11]),
         new("stem 7x7 stride 2 of a wide map", x => x.Conv(35, 7, stride: 2).Relu(), [2, 3, 9, 61]) { Places = 4 },
+        new("stem 3x3 stride 2 in strips", x => x.Conv(16, 3, stride: 2).HardSwish(), [1, 3, 21, 224]) { Places = 4 },
+        new("stem 5x5 stride 2 of a wide map", x => x.Conv(40, 5, stride: 2).Relu(), [1, 3, 9, 67]) { Places = 4 },
         new("stem 3x3 stride 2 of 48 columns", x => x.Conv(24, 3, stride: 2).Relu6(), [2, 3, 9, 48]) { Places = 4 },
         new("stem 11x11 stride 4", x => x.Conv(18, 11, stride: 4, pad: 2), [1, 3, 23, 39]) { Places = 4 },
         new("stem of four channels, stride (3, 4)", x => x.Conv(5, (5, 9), stride: (3, 4), pad: (1, 0)), [2, 4, 11, 22]),
