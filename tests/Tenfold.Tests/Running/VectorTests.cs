@@ -11,6 +11,7 @@ public class VectorTests
         ("one channel", x => x.Conv(1, 1), [1, 1, 1, 1]),
         ("odd channels", x => x.Conv(37, 1), [3, 53, 1, 1]),
         ("several items", x => x.Conv(131, 1, bias: false), [2, 259, 1, 1]),
+        ("six samples", x => x.Conv(37, 1).Sigmoid(), [6, 53, 1, 1]),
         ("a norm", x => x.Conv(40, 1, bias: false).BatchNorm().Relu(), [2, 24, 1, 1]),
         ("a skip and bounds around it", x => (x.Conv(70, 1).Relu6() + x).Relu(), [2, 70, 1, 1]),
         ("an activation that is no bound", x => x.Conv(33, 1).Sigmoid(), [1, 20, 1, 1]),
@@ -28,7 +29,7 @@ public class VectorTests
     }
 
     [Fact]
-    public void Nothing_is_rounded_but_the_result()
+    public void Little_more_is_rounded_than_the_result()
     {
         const int In = 2048, Out = 64;
         var graph = new Input([1, In, 1, 1]).Apply([], "x").Conv(Out, 1, bias: false).ToGraph("vector");
@@ -40,9 +41,14 @@ public class VectorTests
         plan.Run();
         for (var o = 0; o < Out; o++)
         {
-            var sum = 0.0;
-            for (var c = 0; c < In; c++) sum += (double)kernel.Span[o * In + c] * x[c];
-            Assert.InRange(plan.Output(0)[o] / sum, 1 - 6e-8, 1 + 6e-8);
+            var (sum, squares) = (0.0, 0.0);
+            for (var c = 0; c < In; c++)
+            {
+                var product = (double)kernel.Span[o * In + c] * x[c];
+                (sum, squares) = (sum + product, squares + product * product);
+            }
+
+            Assert.InRange(Math.Abs(plan.Output(0)[o] - sum) / Math.Sqrt(squares), 0, 2e-7); // in single precision 1e-6
         }
     }
 
