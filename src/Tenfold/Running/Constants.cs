@@ -3,7 +3,11 @@ namespace Tenfold;
 /// <summary>What depends on frozen weights alone, computed once for all plans of a session at a time: packed kernels above all.</summary>
 internal sealed class Constants
 {
+    private const int Piece = 2 << 20; // numbers: 8 MB, of which the system gives what is written to
+
     private readonly Dictionary<string, WeakReference<Slot>> _slots = []; // plans hold them: a session that many sizes come to must not keep what was made for each
+    private Arena? _room;
+    private long _used;
 
     /// <summary>The mean squares of kernels, by their keys.</summary>
     public Dictionary<string, double> MeanSquares { get; } = [];
@@ -15,6 +19,23 @@ internal sealed class Constants
         if (_slots.TryGetValue(key, out var known) && known.TryGetTarget(out var slot)) return slot;
         slot = make();
         _slots[key] = new WeakReference<Slot>(slot);
+        return slot;
+    }
+
+    /// <summary>Memory for a packed kernel, of which all is written before it is read. Short ones lie side by side, so that they too get pages of 2 MB (<see cref="LargePages"/>);
+    /// the memory goes when all of them are gone.</summary>
+    public Slot Place(Slot slot)
+    {
+        slot.Constant = true;
+        if (slot.Size > Piece / 2)
+        {
+            _ = new Arena([slot], clear: false);
+            return slot;
+        }
+
+        if (_room is null || _used + slot.Size > Piece) (_room, _used) = (new Arena([new Slot([Piece], Layout.Plain)], clear: false), 0);
+        (slot.Arena, slot.Offset) = (_room, _used);
+        _used += slot.Size;
         return slot;
     }
 

@@ -19,7 +19,7 @@ internal sealed unsafe partial class Plan
                 var reordered = tensor is null ? Get(kernel, Layout.Plain) : null;
                 var passing = tensor?.Place is { } place ? Stored(tensor, place) : null;
                 if (passing is not null) _ = MeanSquare(node, passing.Span); // which the next layers ask for, while the numbers are here
-                var made = Now(new Slot([checked((int)size)], Layout.Plain), clear: false);
+                var made = _shared.Place(new Slot([checked((int)size)], Layout.Plain));
                 _team.Run([new Step(name, "pack the kernel", convolution.PackItems, (item, _) =>
                 {
                     fixed (float* k = passing is not null ? passing.Span : tensor is null ? reordered!.Span : tensor.Span) convolution.Pack(item, k, factor is null ? null : factor.P, made.P);

@@ -254,10 +254,10 @@ internal sealed partial class Plan
     }
 
     // Memory of its own, at once, for what is computed while the plan is made.
-    private static Slot Now(Slot slot, bool clear = true)
+    private static Slot Now(Slot slot)
     {
         slot.Constant = true;
-        _ = new Arena([slot], clear);
+        _ = new Arena([slot]);
         return slot;
     }
 
