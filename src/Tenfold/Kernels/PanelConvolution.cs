@@ -42,23 +42,28 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
         _tiles = (shape.OutPerGroup + Most - 1) / Most;
         _most = (shape.OutPerGroup + _tiles - 1) / _tiles;
         _block = _most * Lanes; // a tile's weights: [block of 16 places][output channel][16]
-        var (triples, rest) = (new List<DenseTriples>(), new List<ChannelRun>());
-        for (var i = 0; i < _paired; i += 2)
+        (_tripleCount, _restAt) = (_paired / 2, 3 * ((_paired + Lanes - 1) / Lanes));
+        _triples = new DenseTriples[_tripleCount > 0 ? _tripleCount + DenseSum.Soon : 0];
+        for (var i = 0; i < _triples.Length; i++)
         {
-            var at = 3 * (i / Lanes) * _block + i % Lanes;
-            triples.Add(new DenseTriples { A = at, B = at + _block, C = at + 2 * _block, D = at + 2 * _block + 1 });
+            var pair = 2 * (i % _tripleCount);
+            var at = 3 * (pair / Lanes) * _block + pair % Lanes;
+            _triples[i] = new DenseTriples { A = at, B = at + _block, C = at + 2 * _block, D = at + 2 * _block + 1 };
         }
 
-        _tripleCount = triples.Count;
-        for (var i = 0; i < DenseSum.Soon && _tripleCount > 0; i++) triples.Add(triples[i % _tripleCount]);
-        _restAt = 3 * ((_paired + Lanes - 1) / Lanes);
-        for (var k = 3 * _paired; k < ins; k += Lanes) rest.Add(new ChannelRun { Offset = (_restAt + rest.Count) * _block, Channels = Math.Min(Lanes, ins - k) });
-        (_triples, _rest) = (PinnedArray.Of<DenseTriples>([.. triples]), PinnedArray.Of<ChannelRun>([.. rest]));
-        _tileSize = Head + (_restAt + (long)rest.Count) * _block;
+        _rest = new ChannelRun[(ins - 3 * _paired + Lanes - 1) / Lanes];
+        for (var i = 0; i < _rest.Length; i++) _rest[i] = new ChannelRun { Offset = (_restAt + i) * _block, Channels = Math.Min(Lanes, ins - 3 * _paired - i * Lanes) };
+        (_triples, _rest) = (PinnedArray.Of<DenseTriples>(_triples), PinnedArray.Of<ChannelRun>(_rest));
+        _tileSize = Head + (_restAt + (long)_rest.Length) * _block;
 
         // Rows of the panel: of each triple the second, the first and the third channel, then the rest.
-        int[] terms = [.. Enumerable.Range(0, _paired).SelectMany(i => new[] { _paired + i, i, 2 * _paired + i }), .. Enumerable.Range(3 * _paired, ins - 3 * _paired)];
-        _rows = [.. Enumerable.Range(0, shape.Groups).SelectMany(group => terms.Select(term => channels is null ? (0, group * ins + term) : channels[group * ins + term]))];
+        _rows = new (int, int)[shape.Groups * ins];
+        for (var row = 0; row < _rows.Length; row++)
+        {
+            var (group, k) = Math.DivRem(row, ins);
+            var channel = group * ins + (k >= 3 * _paired ? k : (k % 3) switch { 0 => _paired, 1 => 0, _ => 2 * _paired } + k / 3);
+            _rows[row] = channels is null ? (0, channel) : channels[channel];
+        }
 
         // Strips are long: each reads its weights anew. Of two panels at least, where there are so many, for a map's last panel may begin in the one before.
         var all = Panels(shape);
@@ -128,6 +133,7 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
     {
         float* nothing = stackalloc float[Most * Lanes];
         new Span<float>(nothing, Most * Lanes).Clear();
+        Lay(null, 0, nothing, nothing);
         for (var tile = 0; tile < _tiles; tile++)
         {
             var outs = Outputs(tile).End - Outputs(tile).First;

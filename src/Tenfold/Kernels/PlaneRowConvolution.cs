@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Tenfold.Kernels;
 
 /// <summary>A few rows of outputs of one plane, and the rows of inputs that they read.</summary>
@@ -59,6 +57,8 @@ internal sealed unsafe class PlaneRowConvolution : ConvolutionKernel
 
     public override int PackItems => 1;
 
+    private delegate*<in PlaneRows, void>[] Tiles => _stride == 1 ? PlaneRows512.TilesBy1 : PlaneRows512.TilesBy2;
+
     private int Zeros => (_stride * _shape.OutPlane.Width + 3 * Dense.Block - 1) / Dense.Block * Dense.Block;
 
     /// <summary>With vectors of 512 bits alone, whose lanes one instruction moves.</summary>
@@ -72,15 +72,25 @@ internal sealed unsafe class PlaneRowConvolution : ConvolutionKernel
             for (var k = 0; k < 9; k++) packed[o * 9 + k] = kernel[o * 9 + k] * (scale == null ? 1 : scale[o]);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void Warm()
+    {
+        float* nothing = stackalloc float[2 * Dense.Block];
+        new Span<float>(nothing, 2 * Dense.Block).Clear();
+        var empty = new PlaneRows { Above = nothing, X = nothing, Below = nothing, W = nothing, Y = nothing + Dense.Block, Bias = nothing };
+        for (var strip = 0; strip < _strips; strip += Math.Max(1, _strips - 1))
+        {
+            var (row, to) = Strip(strip);
+            for (; row < to; row += RowsOf(to - row)) Tiles[RowsOf(to - row) - 1](empty);
+        }
+    }
+
     public override void Run(int item, float* x, float* packed, float* bias, in DenseEpilogue then, float* y, float* scratch)
     {
         (item, var strip) = Math.DivRem(item, _strips);
         var (n, share) = Math.DivRem(item, _shares);
         var (height, width) = _shape.OutPlane;
         var (xHeight, xWidth) = _shape.InPlane;
-        var tiles = _stride == 1 ? PlaneRows512.TilesBy1 : PlaneRows512.TilesBy2;
-        var (from, to) = (strip * _strip, Math.Min(height, (strip + 1) * _strip));
+        var (tiles, (from, to)) = (Tiles, Strip(strip));
         var (first, end) = (share * _channels, Math.Min(_shape.Out, (share + 1) * _channels));
         new Span<float>(scratch, Zeros).Clear();
         var tile = new PlaneRows { XRow = xWidth, YRow = width, Low = then.Last.Low, High = then.Last.High };
@@ -91,8 +101,7 @@ internal sealed unsafe class PlaneRowConvolution : ConvolutionKernel
             tile.Bias = bias + channel;
             for (int row = from, rows; row < to; row += rows)
             {
-                var left = to - row;
-                rows = left > 2 * MostRows ? MostRows : left > MostRows ? (left + 1) / 2 : left;
+                rows = RowsOf(to - row);
                 var (place, last) = (row * _stride, (row + rows - 1) * _stride + 1);
                 tile.X = x + plane * _shape.InPlane.Area + (long)place * xWidth;
                 tile.Above = row > 0 ? tile.X - xWidth : scratch;
@@ -105,6 +114,11 @@ internal sealed unsafe class PlaneRowConvolution : ConvolutionKernel
             }
         }
     }
+
+    private (int From, int To) Strip(int strip) => (strip * _strip, Math.Min(_shape.OutPlane.Height, (strip + 1) * _strip));
+
+    // Of the rows that are left, those of the next tile.
+    private static int RowsOf(int left) => left > 2 * MostRows ? MostRows : left > MostRows ? (left + 1) / 2 : left;
 
     private static void Apart(PlaneRows tile, delegate*<in PlaneRows, void> kernel, int stride, int rows, float* scratch)
     {

@@ -3,11 +3,11 @@ namespace Tenfold;
 /// <summary>What depends on frozen weights alone, computed once for all plans of a session at a time: packed kernels above all.</summary>
 internal sealed class Constants
 {
-    private const int Piece = 2 << 20; // numbers: 8 MB, of which the system gives what is written to
+    private const int FirstPiece = 1 << 17, Piece = 2 << 20; // numbers: 512 KB, each twice as long as the one before until 8 MB
 
     private readonly Dictionary<string, WeakReference<Slot>> _slots = []; // plans hold them: a session that many sizes come to must not keep what was made for each
     private Arena? _room;
-    private long _used;
+    private long _length, _used; // of that piece
 
     /// <summary>The mean squares of kernels, by their keys.</summary>
     public Dictionary<string, double> MeanSquares { get; } = [];
@@ -33,7 +33,12 @@ internal sealed class Constants
             return slot;
         }
 
-        if (_room is null || _used + slot.Size > Piece) (_room, _used) = (new Arena([new Slot([Piece], Layout.Plain)], clear: false), 0);
+        if (_room is null || _used + slot.Size > _length)
+        {
+            (_length, _used) = (Math.Min(Piece, Math.Max(Math.Max(FirstPiece, 2 * _length), 2 * slot.Size)), 0);
+            _room = new Arena([new Slot([(int)_length], Layout.Plain)], clear: false);
+        }
+
         (slot.Arena, slot.Offset) = (_room, _used);
         _used += slot.Size;
         return slot;

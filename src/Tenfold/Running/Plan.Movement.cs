@@ -99,18 +99,28 @@ internal sealed unsafe partial class Plan
     {
         Slot[] x = [.. node.Inputs.Select(input => SlotsIn(Layout.Plain).TryGetValue(input, out var slot) ? slot : Any(input))];
         var y = New(node, Layout.Plain);
-        var moves = channels.Index().GroupBy(to => (to.Item.Map, Block: to.Item.Channel / 16))
-            .Select(move => (move.Key.Map, move.Key.Block, To: move.Select(to => (Lane: to.Item.Channel % 16, Plane: to.Index)).ToArray())).ToArray();
-        var area = Pixels(node);
-        Add(Graph.NameOf(node), "planes moved", checked(node.Shape.Batch * moves.Length), x, [y], (item, _) =>
+        var moves = new List<PlaneMove>();
+        for (var plane = 0; plane < channels.Length; plane++)
         {
-            var (n, place) = Math.DivRem(item, moves.Length);
-            var (map, block, to) = moves[place];
+            var (map, channel) = channels[plane];
+            var move = moves.Find(known => known.Map == map && known.Block == channel / 16);
+            if (move is null) moves.Add(move = new PlaneMove(map, channel / 16));
+            move.Lanes.Add(channel % 16);
+            move.Planes.Add(plane);
+        }
+
+        var area = Pixels(node);
+        Add(Graph.NameOf(node), "planes moved", checked(node.Shape.Batch * moves.Count), x, [y], (item, _) =>
+        {
+            var (n, place) = Math.DivRem(item, moves.Count);
+            var (map, block) = moves[place];
+            var (lanes, wanted) = (moves[place].Lanes, moves[place].Planes);
             var planes = stackalloc float*[16];
             new Span<nint>(planes, 16).Clear();
-            foreach (var (lane, plane) in to)
+            for (var i = 0; i < lanes.Count; i++)
             {
-                var target = y.P + ((long)n * channels.Length + plane) * area;
+                var lane = lanes[i];
+                var target = y.P + ((long)n * channels.Length + wanted[i]) * area;
                 if (map < 0) new Span<float>(target, area).Clear();
                 else if (x[map].Layout == Layout.Plain) Copy(x[map].P + ((long)n * node.Inputs[map].Channels + block * 16 + lane) * area, target);
                 else if (planes[lane] == null) planes[lane] = target;
@@ -118,11 +128,19 @@ internal sealed unsafe partial class Plan
 
             if (map < 0 || x[map].Layout == Layout.Plain) return;
             Repack.ToPlanes(x[map].P + ((long)n * Blocks(node.Inputs[map]) + block) * area * 16, area, planes);
-            foreach (var (lane, plane) in to) // those that want the same channel once more
-                if (y.P + ((long)n * channels.Length + plane) * area is var target && target != planes[lane]) Copy(planes[lane], target);
+            for (var i = 0; i < lanes.Count; i++) // those that want the same channel once more
+                if (y.P + ((long)n * channels.Length + wanted[i]) * area is var target && target != planes[lanes[i]]) Copy(planes[lanes[i]], target);
         });
 
         void Copy(float* from, float* to) => new ReadOnlySpan<float>(from, area).CopyTo(new Span<float>(to, area));
+    }
+
+    /// <summary>What becomes of block <paramref name="Block"/> of map <paramref name="Map"/>: its lanes, and the planes that want them.</summary>
+    private sealed record PlaneMove(int Map, int Block)
+    {
+        public List<int> Lanes { get; } = [];
+
+        public List<int> Planes { get; } = [];
     }
 
     /// <param name="lengths">Along the axis: pieces of the inputs, in order, and negative ones for zeros.</param>
