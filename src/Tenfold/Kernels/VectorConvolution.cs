@@ -84,17 +84,17 @@ internal sealed unsafe class VectorConvolution : ConvolutionKernel
     private void Run(int n, int samples, int block, int blocks, float* x, float* packed, float* bias, in DenseEpilogue then, float* y)
     {
         var (count, at) = (samples * blocks, ((long)n * _shape.OutBlocks + block) * Dense.Block);
+        float* made = stackalloc float[Sums * Dense.Block]; // not where they go: what is to be added may lie there
         var sums = new VectorSums
         {
             X = x + (long)n * _shape.InBlocks * Dense.Block,
             W = packed + block * WeightsOfBlock,
             Bias = bias + block * Dense.Block,
-            Y = y + at,
+            Y = made,
             Channels = _shape.In,
             XStep = samples > 1 ? _shape.InBlocks * Dense.Block : 0,
             WStep = samples > 1 ? 0 : (nint)WeightsOfBlock,
             BiasStep = samples > 1 ? 0 : Dense.Block,
-            YStep = samples > 1 ? _shape.OutBlocks * Dense.Block : Dense.Block,
         };
         if (Simd.Width == 512 && count == Sums) Sum4(sums);
         else
@@ -103,7 +103,7 @@ internal sealed unsafe class VectorConvolution : ConvolutionKernel
         var numbers = blocks * Dense.Block;
         for (var i = 0; i < samples; i++, at += _shape.OutBlocks * Dense.Block)
         {
-            Finish(then, at, y + at, numbers);
+            Finish(then, at, made + i * numbers, y + at, numbers);
             then.Activation?.Apply(y + at, y + at, numbers);
         }
     }
@@ -146,9 +146,9 @@ internal sealed unsafe class VectorConvolution : ConvolutionKernel
         }
 
         Vector512.Narrow(low0, high0).Store(y);
-        Vector512.Narrow(low1, high1).Store(y + sums.YStep);
-        Vector512.Narrow(low2, high2).Store(y + 2 * sums.YStep);
-        Vector512.Narrow(low3, high3).Store(y + 3 * sums.YStep);
+        Vector512.Narrow(low1, high1).Store(y + Dense.Block);
+        Vector512.Narrow(low2, high2).Store(y + 2 * Dense.Block);
+        Vector512.Narrow(low3, high3).Store(y + 3 * Dense.Block);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -190,11 +190,11 @@ internal sealed unsafe class VectorConvolution : ConvolutionKernel
         }
     }
 
-    private static void Finish(in DenseEpilogue then, long at, float* y, int numbers)
+    private static void Finish(in DenseEpilogue then, long at, float* made, float* y, int numbers)
     {
         for (var i = 0; i < numbers; i += Vector<float>.Count)
         {
-            var value = Vector.Load(y + i);
+            var value = Vector.Load(made + i);
             if (then.Gate != null) value *= Vector.Load(then.Gate + at + i);
             if (then.Add != null) value = Vector.MinNative(new Vector<float>(then.First.High), Vector.MaxNative(new Vector<float>(then.First.Low), value)) + Vector.Load(then.Add + at + i);
             Vector.MinNative(new Vector<float>(then.Last.High), Vector.MaxNative(new Vector<float>(then.Last.Low), value)).Store(y + i);
@@ -212,14 +212,13 @@ internal sealed unsafe class VectorConvolution : ConvolutionKernel
         public nint XStep;
         public nint WStep;
         public nint BiasStep;
-        public nint YStep;
 
         public void Next()
         {
             X += XStep;
             W += WStep;
             Bias += BiasStep;
-            Y += YStep;
+            Y += Dense.Block;
         }
     }
 }

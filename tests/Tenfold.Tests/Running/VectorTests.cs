@@ -28,6 +28,13 @@ public class VectorTests
         Check.Gradients(build, shape, new RunOptions { Blocks = true }, 3e-5, plan => Assert.Contains(plan.Steps, step => step.Kernel.StartsWith("matrix by vector, in double", StringComparison.Ordinal)));
     }
 
+    // Where the map that is added is not wanted any more, the sum goes over it.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    public void A_sum_over_what_is_added(int batch) =>
+        Check.Op(x => x.Conv(90, 1).Relu().Residual(y => y.Conv(90, 1)).Relu().Conv(20, 1), [batch, 70, 1, 1], differentiable: false);
+
     [Fact]
     public void Little_more_is_rounded_than_the_result()
     {
