@@ -33,7 +33,7 @@ public class VectorTests
     [InlineData(1)]
     [InlineData(5)]
     public void A_sum_over_what_is_added(int batch) =>
-        Check.Op(x => x.Conv(90, 1).Relu().Residual(y => y.Conv(90, 1)).Relu().Conv(20, 1), [batch, 70, 1, 1], differentiable: false);
+        Check.Op(x => x.Conv(90, 3, stride: 3).Relu().Residual(y => y.Conv(40, 1).Relu().Conv(90, 1)).Relu().Conv(20, 1), [batch, 70, 3, 3], differentiable: false);
 
     [Fact]
     public void Little_more_is_rounded_than_the_result()
