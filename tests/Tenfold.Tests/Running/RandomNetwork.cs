@@ -23,19 +23,22 @@ internal sealed class RandomNetwork
         (_random, _smooth) = (Philox.Named(seed, "network"), differentiable);
         Seed = seed;
         var large = !differentiable && OneIn(12); // maps of more than 1 MB a sample
+        var alone = !large && OneIn(6); // a step or two, as of an operation by itself: its maps lie in planes
         var batch = large ? 2 + Below(2) : One(1, 1, 1, 1, 2, 3, 4, 5, 8, 9);
         var (channels, height, width) = large ? (One(3, 3, 5, 16, 33), 88 + Below(12), 88 + Below(12)) : (One(s_channels), One(s_sizes), One(s_sizes));
+        if (alone && OneIn(2)) (channels, height, width) = (Math.Min(channels, 40), One(14, 48, 49, 64), One(16, 28, 48, 64, 80));
         if (OneIn(3)) width = height;
         while (!large && (long)batch * channels * height * width > MostNumbers) (height, width) = ((height + 1) / 2, (width + 1) / 2);
         _maps.Add(new Input([batch, channels, height, width]).Apply([], "x0"));
         if (large) _maps.Add(_maps[0].Conv(One(32, 33, 40), 3).Relu());
         else if (OneIn(4)) _maps.Add(new Input([batch, OneIn(2) ? channels : One(s_channels.AsSpan(0, 15)), height, width]).Apply([], "x1"));
-        for (var (step, steps) = (0, 2 + Below(12)); step < steps; step++)
+        for (var (step, steps) = (0, alone ? 1 + Below(2) : 2 + Below(12)); step < steps; step++)
         {
             var (count, others) = (_maps.Count, _others.Count);
+            if (step == steps / 2 && !alone && OneIn(10)) _maps.Add(_maps[^1].GlobalAvgPool()); // the rest on one pixel
             try
             {
-                Grow();
+                Grow(alone ? Alone : Grown);
             }
             catch (ShapeException) // what was drawn does not fit
             {
@@ -64,9 +67,9 @@ internal sealed class RandomNetwork
     // The last map, or one before it.
     private Node Map() => OneIn(3) ? _maps[Below(_maps.Count)] : _maps[^1];
 
-    private void Grow()
+    private void Grow(Func<Node, Node> grown)
     {
-        var y = Map().Scope($"{_drawn}", Grown);
+        var y = Map().Scope($"{_drawn}", grown);
         (y.Shape.Rank == 4 ? _maps : _others).Add(y);
     }
 
@@ -98,6 +101,26 @@ internal sealed class RandomNetwork
         32 => Separable(x),
         _ => Branches(x),
     };
+
+    // What kernels between maps in plain order compute, and what goes with it.
+    private Node Alone(Node x)
+    {
+        switch (Below(9))
+        {
+            case 0: return Followed(x.Depthwise(3, One(1, 2), bias: OneIn(2)));
+            case 1: return Depthwise(x);
+            case 2: return Followed(x.Depthwise(One(7, 9), One(1, 2), bias: OneIn(2)));
+            case 3 or 4:
+                var groups = x.Channels / One([.. new[] { 1, 2, 4, 8 }.Where(size => x.Channels % size == 0)]);
+                return Followed(x.Conv(groups * One(4, 8), 3, One(1, 2), groups: groups, bias: OneIn(2)));
+            case 5:
+                Size dilation = (1 + Below(16), One([.. Enumerable.Range(1, 64).Where(apart => apart >= 16 && x.Shape.Width % apart == 0), 16]));
+                return Followed(x.Conv(One(4, 5, 21, 32), 3, pad: new Padding(dilation.Height, dilation.Width, dilation.Height, dilation.Width), dilation: dilation, bias: OneIn(2)));
+            case 6: return x.AvgPool(3, One(1, 2), 1);
+            case 7: return Unit(x);
+            default: return OneIn(2) ? Excite(x) : Pointwise(x);
+        }
+    }
 
     private int Channels(Node x, int kernel = 1)
     {
@@ -166,7 +189,9 @@ internal sealed class RandomNetwork
 
     private Node Deformable(Node x)
     {
-        var (kernel, stride, dilation) = (OneIn(2) ? (Size)3 : (1 + Below(3), 1 + Below(3)), Stride(), Dilation());
+        var many = OneIn(4); // channels through taps: more than are sampled at a time
+        if (many) x = x.AdaptiveAvgPool((1 + Below(9), 1 + Below(9))).Conv(One(176, 200, 256), 1);
+        var (kernel, stride, dilation) = (many || OneIn(2) ? (Size)3 : (1 + Below(3), 1 + Below(3)), Stride(), Dilation());
         var (channels, pad) = (Channels(x, 4 * kernel.Area), Pad(kernel, dilation));
         var groups = Groups(x.Channels, channels);
         var offsets = One(Enumerable.Range(1, Math.Min(4, x.Channels)).Where(count => x.Channels % count == 0).ToArray());
@@ -275,6 +300,7 @@ internal sealed class RandomNetwork
 
     private Node Unit(Node x)
     {
+        if (OneIn(5)) return ShuffleUnits(x);
         var channels = 4 * (1 + Below(16));
         return Below(9) switch
         {
@@ -290,9 +316,21 @@ internal sealed class RandomNetwork
         };
     }
 
+    // A stage of ShuffleNet's units, with as many channels as in the papers: it lies in planes where these fill vectors of pixels.
+    private Node ShuffleUnits(Node x)
+    {
+        var (groups, first, more) = (One(1, 2, 3, 8), OneIn(2), 1 + Below(2));
+        var channels = first ? 4 * groups * (9 + Below(12)) : One(48, 76, 116, 132);
+        x = x.AdaptiveAvgPool(One(15, 16, 28)).Conv(One(24, 48), 1);
+        for (var i = 0; i <= more; i++)
+            x = x.Scope($"{i}", y => first ? y.ShuffleUnit(channels, groups, i == 0 ? 2 : 1, i == 0 ? 1 : null) : y.ShuffleUnitV2(channels, i == 0 ? 2 : 1));
+        return x;
+    }
+
     private Node Separable(Node x)
     {
-        if (OneIn(2)) x = Followed(x.Conv(Math.Min(144, x.Channels * One(1, 3, 6)), 1, bias: OneIn(2)));
+        if (OneIn(8) && x.Channels <= 16) x = x.Resize((64 + Below(9), 64 + Below(9)), Interpolation.Nearest).Conv(One(32, 72, 90), 1).Relu(); // maps that are computed in strips
+        else if (OneIn(2)) x = Followed(x.Conv(Math.Min(144, x.Channels * One(1, 3, 6)), 1, bias: OneIn(2)));
         var kernel = One(3, 3, 5, 7);
         var y = Followed(x.Depthwise(kernel, One(1, 1, 2), OneIn(3) ? Below(kernel) : null, bias: OneIn(2)));
         if (OneIn(4)) y = Followed(y.Depthwise(3));
@@ -323,14 +361,15 @@ internal sealed class RandomNetwork
             6 => new Parameter("scale", [1, x.Channels, 1, 1], Initializer.Ones).Apply(),
             _ => x.Sum(Axes.Batch | Axes.Channels).Affine(1f / x.Shape.Channels / x.Shape.Batch),
         };
-        return Below(_smooth ? 4 : 7) switch
+        return Below(_smooth ? 5 : 8) switch
         {
             0 => x + other,
             1 => other + x,
             2 => x * other,
             3 => other * x,
-            4 => x.Maximum(other),
-            5 => other.Minimum(x),
+            4 => x.PRelu(other),
+            5 => x.Maximum(other),
+            6 => other.Minimum(x),
             _ => other.Is(Relation.Greater, x).Where(x, other),
         };
     }
@@ -344,21 +383,32 @@ internal sealed class RandomNetwork
         _ => x.Pad(new Padding(Below(Math.Min(3, x.Shape.Height)), Below(Math.Min(3, x.Shape.Width)), Below(Math.Min(3, x.Shape.Height)), Below(Math.Min(3, x.Shape.Width))), One(PadMode.Reflect, PadMode.Replicate, PadMode.Circular)),
     };
 
-    private Node Elsewhere(Node x) => Below(4) switch
+    private Node Elsewhere(Node x) => Below(5) switch
     {
+        4 when x.Channels >= 4 => Region(x),
         0 => x.Resize((1 + Below(20), 1 + Below(20)), One(Interpolation.Nearest, Interpolation.Bilinear, Interpolation.BilinearCorners)),
         1 when x.Channels > 1 => x.GridSample(x.AdaptiveAvgPool((1 + Below(6), 1 + Below(6))).Slice(0, 2).Transpose(0, 2, 3, 1).Tanh(), _smooth ? GridMode.Bilinear : One(GridMode.Bilinear, GridMode.Bicubic), One(GridPadding.Zeros, GridPadding.Border, GridPadding.Reflection), OneIn(2)),
         2 => x.Resize((2 * x.Shape.Height, 2 * x.Shape.Width), Interpolation.Nearest),
         _ => x.Lrn(One(1, 2, 3, 5, 8), 0.1f, One(0.75f, 0.5f, 1)),
     };
 
-    private Node Statistic(Node x) => Below(_smooth ? 3 : 6) switch
+    // A region of each sample, anywhere.
+    private Node Region(Node x)
+    {
+        Size bins = (1 + Below(4), 1 + Below(4));
+        var offset = OneIn(2) ? x.AdaptiveAvgPool(bins).Slice(0, x.Channels % 2 == 0 && OneIn(2) ? 4 : 2).Tanh() : null;
+        return x.RoiPool(x.Slice(0, 4).GlobalAvgPool().Reshape([1, 4]).Tanh().Affine(x.Shape.Width), bins, One(0.5f, 1), offset, 1 + Below(3), positionSensitive: x.Channels % bins.Area == 0 && OneIn(2));
+    }
+
+    private Node Statistic(Node x) => Below(_smooth ? 4 : 8) switch
     {
         0 => x.Standardize(One(1, 2), 1e-2f),
         1 => x.Softmax(),
         2 => x.Sum((Axes)(1 + Below(15))).Affine(0.1f),
-        3 => x.Max((Axes)(1 + Below(15))),
-        4 => x.Sigmoid().Product(One(Axes.Channels, Axes.Height)),
+        3 => x.MatMul(x.Transpose(0, 1, 3, 2)).Affine(1f / x.Shape.Width),
+        4 => x.Max((Axes)(1 + Below(15))),
+        5 => x.Sigmoid().Product(One(Axes.Channels, Axes.Height)),
+        6 => _maps[0].ArgMax(1 + Below(3)).Affine(0.1f), // of an input, whose numbers are not rounded
         _ => x.LogSoftmax(),
     };
 
@@ -373,6 +423,6 @@ internal sealed class RandomNetwork
         if (y.Shape[1] > 8000) return x.GlobalAvgPool();
         y = y.Linear(1 + Below(70), bias: OneIn(2));
         if (OneIn(2)) y = Activated(y).Linear(One(1, 3, 10, 16, 33));
-        return Below(5) switch { 0 => y.Softmax(), 1 when !_smooth => y.LogSoftmax(), 2 => y.Reshape([y.Shape[1], 1, 1]), _ => y };
+        return Below(7) switch { 5 => y.SoftmaxCrossEntropy(y.Sigmoid()), 6 => y.MeanSquareError(y.Tanh()), 0 => y.Softmax(), 1 when !_smooth => y.LogSoftmax(), 2 => y.Reshape([y.Shape[1], 1, 1]), _ => y };
     }
 }

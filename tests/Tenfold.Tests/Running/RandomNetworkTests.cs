@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using Tenfold.Kernels;
 using Xunit;
 
 namespace Tenfold.Tests;
@@ -65,12 +67,7 @@ public sealed class RandomNetworkTests(ITestOutputHelper output)
     [Fact]
     public void Have_the_gradients_that_are_defined() => Fuzz(12, seed =>
     {
-        var forward = new RandomNetwork(seed, differentiable: true).Graph;
-        Node[] targets = [.. forward.Inputs, .. forward.Parameters.Values.Where(node => node.Op is Parameter { Trained: true })];
-        Node[] outputs = [.. forward.Outputs];
-        var gradients = new List<Node>();
-        for (var i = 0; i < outputs.Length; i++) gradients.AddRange((outputs[i] * new Input(outputs[i].Shape).Apply([], $"r{i}")).Gradient(targets).OfType<Node>());
-        var graph = new Graph($"gradients {seed}", [.. outputs, .. gradients.Distinct()]);
+        var graph = Gradients(seed);
         if (graph.Cost.Macs > 60_000_000) return;
         var (weights, inputs) = (Weights(graph, seed), Inputs(graph, seed));
         var (expected, rounding) = Expected(graph, weights, inputs, norm: true);
@@ -161,6 +158,65 @@ public sealed class RandomNetworkTests(ITestOutputHelper output)
         if (!failures.IsEmpty) Assert.Fail(failures.First() is Xunit.Sdk.XunitException known ? known.Message : $"{failures.First()}");
     });
 
+    // What the networks above are worth: before long each kernel and each pass is at work in one of them.
+    [Fact]
+    public void Reach_every_kernel_and_pass()
+    {
+        // Steps as plans name them, to the end or to a comma; N for any number.
+        string[] wide =
+        [
+            "depthwise, on planes as they lie", "groups of N, on planes, N items", "groups of N, on planes, Winograd F(N) along columns",
+            "means of windows, depthwise, on planes as they lie", "on planes, Winograd F(NxN), polyphase",
+        ];
+        string[] pairs =
+        [
+            "direct, in pairs", "direct, of a picture, in pairs", "pointwise, in pairs, N channels of N maps by N runs", "pointwise, in pairs, N items", "pointwise, in pairs, on planes",
+            "pointwise, in pairs, then depthwise, tiles, then pointwise", "sampled into columns in N parts, then dense, in pairs", "sampled into columns, then dense, in pairs",
+            "training: how large the numbers are", "training: outer products in pairs", "transposed, by phases, in pairs", "Winograd F(NxN), in pairs",
+            "Winograd F(NxN), polyphase, in pairs",
+        ];
+        HashSet<string> kernels =
+        [
+            "a choice at every place", "a row at a time", "a sample at a time", "bins, by rows and columns", "copies, by rows and columns", "depthwise, any taps, N items",
+            "depthwise, on planes, N items", "depthwise, tiles, N items", "depthwise, tiles, planes laid out by items", "depthwise, tiles, then pointwise", "direct, N items",
+            "direct, of a picture, N items", "each channel times its gate, and what follows", "elementwise", "elementwise, repeating", "groups of N, N items",
+            "groups, Winograd F(N) along rows", "in another order", "interpolation, by rows and columns", "lanes across groups, N planes", "lanes moved", "largest of rows, then of columns",
+            "matrix by vector", "matrix by vector, in double", "maxima", "means of planes", "means of planes by N sums of each", "means of windows, depthwise, tiles",
+            "N items, a sample at a time", "neighbouring channels", "over the planes", "places of maxima", "places side by side", "planes moved", "planes standardised",
+            "pointwise, N channels of N maps by N runs", "pointwise, N items", "products", "products of matrices", "products of rows", "rows moved", "rows standardised",
+            "sampled bin by bin", "sampled into columns in N parts, then dense, N items", "sampled into columns, then dense, N items", "sampled row by row", "scale and shift",
+            "sums of any axes", "sums of each plane", "to blocked", "to plain", "transposed, by phases, N items", "windows, by rows and columns", "Winograd F(NxN), N items",
+            "Winograd F(NxN), polyphase",
+            "training: add the chunks", "training: lanes by lanes", "training: one pass", "training: outer products, N items", "training: over the batch", "training: pack the kernel",
+            "training: products of columns", "training: sampled", "training: slopes of the samples", "training: sums of columns", "training: to the largest of each window",
+            "training: to the pixels of each sample", "training: Winograd F(NxN) turned around",
+            .. Simd.Width == 512 ? wide : [], .. Simd.Pairs ? pairs : [],
+        ];
+        HashSet<CompilerPasses> passes = [.. Enum.GetValues<CompilerPasses>().Where(pass => pass != CompilerPasses.None)];
+        var seed = 1UL;
+        for (; seed <= 2000 && (kernels.Count > 0 || passes.Count > 0); seed++)
+        {
+            var graph = new RandomNetwork(seed).Graph;
+            Found(graph, Weights(graph, seed), frozen: true, "");
+            foreach (var (pass, did) in Passes.Tell(graph, frozen: true, CompilerPasses.None))
+                if (!did.StartsWith("nothing", StringComparison.Ordinal)) passes.Remove(pass);
+            if (seed % 4 == 0 && kernels.Any(kernel => kernel.StartsWith("training", StringComparison.Ordinal))) Found(graph = Gradients(seed), Weights(graph, seed), frozen: false, "training: ");
+        }
+
+        Assert.Empty(kernels);
+        Assert.Empty(passes);
+        output.WriteLine($"{seed - 1} networks");
+
+        void Found(Graph graph, Weights weights, bool frozen, string label)
+        {
+            foreach (var step in new Plan(graph, weights, Team.Of(1), frozen).Steps)
+            {
+                var name = $"{label}{Regex.Replace(step.Kernel, "[0-9]+", "N").Replace(';', ',')},";
+                kernels.RemoveWhere(kernel => name.StartsWith($"{kernel},", StringComparison.Ordinal) || name.EndsWith($", {kernel},", StringComparison.Ordinal));
+            }
+        }
+    }
+
     private void Fuzz(ulong networks, Action<ulong> test)
     {
         var minutes = double.Parse(Environment.GetEnvironmentVariable("TENFOLD_FUZZ_MINUTES") ?? "0", CultureInfo.InvariantCulture);
@@ -180,6 +236,17 @@ public sealed class RandomNetworkTests(ITestOutputHelper output)
 
         output.WriteLine($"{seed - begin} networks");
         if (failures.Count > 0) Assert.Fail(string.Join('\n', failures));
+    }
+
+    // A network with its gradients along random directions as further outputs.
+    private static Graph Gradients(ulong seed)
+    {
+        var forward = new RandomNetwork(seed, differentiable: true).Graph;
+        Node[] targets = [.. forward.Inputs, .. forward.Parameters.Values.Where(node => node.Op is Parameter { Trained: true })];
+        Node[] outputs = [.. forward.Outputs];
+        var gradients = new List<Node>();
+        for (var i = 0; i < outputs.Length; i++) gradients.AddRange((outputs[i] * new Input(outputs[i].Shape).Apply([], $"r{i}")).Gradient(targets).OfType<Node>());
+        return new Graph($"gradients {seed}", [.. outputs, .. gradients.Distinct()]);
     }
 
     private static Weights Weights(Graph graph, ulong seed)
