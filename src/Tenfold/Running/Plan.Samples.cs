@@ -75,7 +75,7 @@ internal sealed unsafe partial class Plan
                 if (from.Whole is null) from.Lent = x;
                 else new ReadOnlySpan<float>(x, from.Span.Length).CopyTo(from.Span);
                 if (to.Whole is null) to.Lent = y;
-                _team.Run(_each._steps, _each._scratch, own);
+                _team.Run(_each._steps, _each.Scratch, own);
                 if (to.Whole is not null) Buffer.MemoryCopy(to.P, y, to.Size * sizeof(float), to.Size * sizeof(float));
                 for (var i = 0; i < own.Length; i++) times[i] += own[i];
             }

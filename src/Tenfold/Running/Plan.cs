@@ -23,7 +23,6 @@ internal sealed partial class Plan
     private readonly List<Step> _steps = [];
     private readonly Arena _arena;
     private PassingNumbers? _passing; // while the plan is made
-    private long _scratch;
 
     /// <param name="frozen">True for inference: the weights never change, so norms are folded and kernels packed once.
     /// False for training: <see cref="Parameter"/> may be written between runs.</param>
@@ -107,6 +106,9 @@ internal sealed partial class Plan
     /// <summary>Bytes of the memory that all values share.</summary>
     public long ArenaBytes => _arena.Size * sizeof(float) + (_each?.ArenaBytes ?? 0);
 
+    /// <summary>Floats of scratch memory that each thread needs.</summary>
+    public long Scratch { get; private set; }
+
     /// <summary>Where input i is written before a run, row-major.</summary>
     public Span<float> Input(int index) => (_samples ?? SlotsIn(Layout.Plain)[_inputs[index]]).Span;
 
@@ -148,7 +150,7 @@ internal sealed partial class Plan
     public void Run(Span<long> times)
     {
         if (_each is not null) RunSamples(times);
-        _team.Run(_steps, _scratch, times.IsEmpty ? times : times[(Steps.Count - _steps.Count)..]);
+        _team.Run(_steps, Scratch, times.IsEmpty ? times : times[(Steps.Count - _steps.Count)..]);
     }
 
     /// <summary>The median time of each step over some runs.</summary>
@@ -280,7 +282,7 @@ internal sealed partial class Plan
             slot.Needed(_steps.Count, _steps.Count);
         }
 
-        _scratch = Math.Max(_scratch, scratch);
+        Scratch = Math.Max(Scratch, scratch);
         _steps.Add(new Step(name, kernel, items, work) { Bytes = bytes, Converts = converts });
     }
 }
