@@ -81,13 +81,16 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
     private readonly DenseShape _shape;
     private readonly LaneMap _map;
     private readonly Phase[] _phases;
+    private readonly bool _winograd;
 
-    public LaneConvolution(DenseShape shape, LaneMap map)
+    /// <param name="winograd">Whether products may be left out, where that pays.</param>
+    public LaneConvolution(DenseShape shape, LaneMap map, bool winograd = false)
     {
         (_shape, _map) = (shape, map);
         var phases = new List<Phase>();
         foreach (var rows in shape.Rows)
             foreach (var columns in shape.Columns) phases.Add(new Phase(new LaneAxis(rows, shape.InPlane.Height), new LaneAxis(columns, shape.InPlane.Width)));
+        _winograd = winograd && map.Whole && phases.Count == 1 && LaneWinograd.Takes(phases[0].Rows, phases[0].Columns, shape.InPlane);
         long packed = 0;
         foreach (var phase in phases)
         {
@@ -96,24 +99,25 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             long Expanded() => map.Whole ? 0 : (long)map.Planes * rows.Span(phase.Strip) * shape.InPlane.Width * Dense.Block;
             while (phase.Strip > 1 && Expanded() > ScratchFloats) phase.Strip = (phase.Strip + 1) / 2;
             phase.Strip = Math.Min(phase.Strip, Strips.Of(rows.Count, shape.Batch, shape.OutBlocks * phases.Count, map.Whole ? 4 : 1).Height); // rows that strips share would be expanded twice
+            if (_winograd) phase.Strip = (phase.Strip + 1) / 2 * 2; // whole tiles
             phase.Strips = (rows.Count + phase.Strip - 1) / phase.Strip;
             (phase.First, phase.Weights) = (Items, packed);
             Items += checked(shape.Batch * shape.OutBlocks * phase.Strips);
             Scratch = Math.Max(Scratch, Expanded());
-            packed += (long)shape.OutBlocks * phase.WeightsOfBlock(map.Planes);
+            packed += shape.OutBlocks * WeightsOfBlock(phase);
         }
 
         _phases = [.. phases];
         PackedSize = packed;
     }
 
-    public override string Name => !_map.Whole ? $"lanes across groups, {_map.Planes} planes"
+    public override string Name => _winograd ? "depthwise, Winograd F(2) along columns" : !_map.Whole ? $"lanes across groups, {_map.Planes} planes"
         : _phases.All(phase => phase.Columns.Regular || phase.Columns.Apart) ? "depthwise, tiles" : "depthwise, any taps";
 
     /// <summary>Whether each channel is convolved for itself, in tiles that share what they load.</summary>
     public static bool InTiles(DenseShape shape) => LaneMap.Of(shape) is { Whole: true } && shape.Columns.All(columns => new LaneAxis(columns, shape.InPlane.Width).Regular);
 
-    public override string Packing => _shape.Transposed ? $"lanes {_shape}" : $"lanes {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}";
+    public override string Packing => (_shape.Transposed ? $"lanes {_shape}" : $"lanes {_shape.In} {_shape.Out} {_shape.KernelSize} {_shape.Groups}") + (_winograd ? " F2" : "");
 
     public override bool Activates => true;
 
@@ -125,8 +129,16 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
 
     public override int PackItems => _shape.OutBlocks;
 
+    private long WeightsOfBlock(Phase phase) => _winograd ? LaneWinograd.Packed : (long)_map.Planes * phase.Rows.Taps * phase.Columns.Taps * Dense.Block;
+
     public override void Warm()
     {
+        if (_winograd)
+        {
+            LaneWinograd.Warm();
+            return;
+        }
+
         float* nothing = stackalloc float[9 * Dense.Block];
         new Span<float>(nothing, 9 * Dense.Block).Clear();
         var tile = new LaneTile { W = nothing, Bias = nothing, Y = nothing };
@@ -153,7 +165,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
     {
         foreach (var phase in _phases)
         {
-            var w = packed + phase.Weights + block * phase.WeightsOfBlock(_map.Planes);
+            var w = packed + phase.Weights + block * WeightsOfBlock(phase);
             var taps = phase.Rows.Taps * phase.Columns.Taps * Dense.Block;
             for (var lane = 0; lane < Dense.Block; lane++)
             {
@@ -168,6 +180,8 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
                             *to = from < 0 ? 0 : kernel[from + phase.Rows.Tap(i) * _shape.KernelSize.Width + phase.Columns.Tap(j)] * factor;
                 }
             }
+
+            if (_winograd) LaneWinograd.Pack(w);
         }
     }
 
@@ -226,6 +240,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             High = then.Last.High,
         };
         var activation = tile.Last == LaneLast.HardSwish ? null : then.Activation;
+        var weights = packed + phase.Weights + block * WeightsOfBlock(phase);
         if (sums != null) new Span<float>(sums, Dense.Block).Clear();
         if (!_map.Whole)
         {
@@ -240,12 +255,40 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
             source = scratch - (long)top * width;
         }
 
-        var weights = packed + phase.Weights + block * phase.WeightsOfBlock(_map.Planes);
         var outWidth = (long)_shape.OutPlane.Width * Dense.Block;
         var (tiles, apart) = Tiles(columns);
         var (count, pixel) = (columns.Geometry.Count, tile.YPixel);
         tile.YPixel *= apart;
         var lines = Math.Max(1, LinesFloats / (rows.Geometry.InStride * width + (int)outWidth));
+        if (_winograd)
+        {
+            lines = Math.Max(2, lines / 2 * 2);
+            for (var t = from; t < to; t += lines)
+            {
+                var (at, together) = (outPlane + (t - first) * outWidth, Math.Min(lines, to - t));
+                LaneWinograd.Run(new LaneRows
+                {
+                    X = source,
+                    XRow = width,
+                    Map = _shape.InPlane,
+                    Top = rows.Place(t),
+                    Left = columns.Place(0),
+                    Rows = together,
+                    Columns = count,
+                    W = weights,
+                    Bias = tile.Bias,
+                    Y = y + at,
+                    Add = then.Add == null ? null : then.Add + at,
+                    First = then.First,
+                    Last = tile.Last,
+                    Bounds = then.Last,
+                });
+                Finish(at, together);
+            }
+
+            return;
+        }
+
         var wholeRows = then.Add == null ? WholeRows(phase) : null;
         for (var t = from; t < to; t++)
         {
@@ -412,9 +455,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         public int Strips { get; set; }
         public int First { get; set; }
 
-        /// <summary>Where its packed weights begin: [block][plane][row][column][16].</summary>
+        /// <summary>Where its packed weights begin: [block][plane][row][column][16], or [block] as <see cref="LaneWinograd"/> packs them.</summary>
         public long Weights { get; set; }
-
-        public long WeightsOfBlock(int planes) => (long)planes * Rows.Taps * Columns.Taps * Dense.Block;
     }
 }

@@ -24,7 +24,7 @@ internal sealed unsafe class SeparableConvolution
     public SeparableConvolution(DenseShape? expansion, DenseShape depthwise, DenseShape pointwise, bool pairs = false)
     {
         (_depthwise, _pointwise) = (depthwise, pointwise);
-        First = new LaneConvolution(depthwise, LaneMap.Of(depthwise)!);
+        First = new LaneConvolution(depthwise, LaneMap.Of(depthwise)!, winograd: pairs);
         var (height, width) = pointwise.InPlane;
         if (expansion is null)
         {

@@ -56,4 +56,40 @@ public class LaneTests
             if (height + before + after >= 3 && width + before + after >= 3)
                 Check.Op(x => x.Conv(x.Channels, 1).Depthwise(3, stride, new Padding(before, before, after, after)).Relu6().Conv(8, 1), [2, 20, height, width], differentiable: false);
     }
+
+    private static readonly (string Name, Func<Node, Node> Build, Shape X)[] s_filtered =
+    [
+        ("one pixel", x => x.Depthwise(3), [2, 20, 1, 1]),
+        ("one row", x => x.Depthwise(3).Relu(), [1, 16, 1, 9]),
+        ("one column", x => x.Depthwise(3, bias: true), [1, 33, 8, 1]),
+        ("an odd number of rows", x => x.Depthwise(3).Relu6(), [3, 17, 7, 6]),
+        ("no padding", x => x.Depthwise(3, 1, 0), [1, 16, 3, 3]),
+        ("no padding, even and odd", x => x.Depthwise(3, 1, 0).HardSwish(), [2, 16, 8, 5]),
+        ("uneven padding", x => x.Depthwise(3, 1, new Padding(1, 0, 0, 1)), [1, 24, 6, 9]),
+        ("strips", x => x.Depthwise(3).Silu(), [1, 40, 61, 50]),
+        ("a skip and bounds around it", x => (x.Depthwise(3).Relu6() + x).Relu(), [2, 20, 9, 7]),
+        ("transposed", x => x.ConvTranspose(16, 3, pad: 1, groups: 16), [2, 16, 5, 8]),
+        ("with a norm", x => x.ConvBn(24, 3, groups: 24).Relu(), [1, 24, 6, 10]),
+    ];
+
+    public static TheoryData<string, bool> Filtered
+    {
+        get
+        {
+            var data = new TheoryData<string, bool>();
+            foreach (var (name, _, _) in s_filtered)
+                foreach (var exact in new[] { false, true }) data.Add(name, exact);
+            return data;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Filtered))]
+    public void Two_rows_by_Winograd_give_the_convolution_and_its_gradients(string name, bool exact)
+    {
+        var (_, build, shape) = s_filtered.Single(@case => @case.Name == name);
+        var filtered = Kernels.Simd.Pairs && !exact;
+        Check.Gradients(build, shape, new RunOptions { Exact = exact, Blocks = true }, exact ? 2e-6 : 5e-6,
+            plan => Assert.Equal(filtered, plan.Steps.Any(step => step.Kernel.Contains("depthwise, Winograd F(2)", StringComparison.Ordinal))));
+    }
 }
