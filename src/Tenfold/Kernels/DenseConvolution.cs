@@ -36,7 +36,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         long packed = 0;
         foreach (var phase in phases)
         {
-            phase.OneRow = phase.Rows.OutStride == 1 && phase.Columns.Count == shape.OutPlane.Width && (shape.KernelSize.Area == 1 || (Pairs && ShortRows(shape)));
+            phase.OneRow = phase.Rows.OutStride == 1 && phase.Columns.OutStride == 1 && phase.Columns.Count == shape.OutPlane.Width && (shape.KernelSize.Area == 1 || (Pairs && ShortRows(shape)));
             phase.Gather = new Gather(phase.Rows, phase.Columns, shape.InPlane.Height, shape.InPlane.Width, shape.InBlocks, phase.OneRow);
             var strip = phase.OneRow ? RowsOfRun(phase, tiles[0].Blocks) : RowsOf(phase, shape.Batch * phases.Count);
             (phase.Strip, phase.Strips) = shape.Pointwise ? (pixels.Pixels, pixels.Count) : (strip, (phase.Rows.Count + strip - 1) / strip);

@@ -14,6 +14,8 @@ public class ConvolutionTransposeMatrix : Matrix<ConvolutionTransposeMatrix>, IC
         new("asymmetric padding", x => x.ConvTranspose(3, 3, stride: 2, pad: new Padding(0, 1, 1, 0)), [1, 2, 3, 4]),
         new("three groups", x => x.ConvTranspose(6, 3, stride: 2, pad: 1, groups: 3), [2, 9, 3, 2]),
         new("depthwise", x => x.ConvTranspose(7, 3, stride: 2, pad: 1, extra: 1, groups: 7), [1, 7, 4, 3]),
+        new("one column of stride (1, 2)", x => x.ConvTranspose(5, 1, stride: (1, 2), pad: new Padding(1, 2, 0, 2)), [1, 4, 10, 3]),
+        new("one column of stride (1, 2), 7x1", x => x.ConvTranspose(40, (7, 1), stride: (1, 2), pad: new Padding(0, 2, 2, 0)), [2, 33, 2, 2]),
         new("17 to 19 channels", x => x.ConvTranspose(19, 2, stride: 2), [1, 17, 3, 4]),
     ];
 }
