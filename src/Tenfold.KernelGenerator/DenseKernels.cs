@@ -18,7 +18,7 @@ internal static class DenseKernels
         ("DenseArm64", "Vector128", 4, 24, new[] { 4 }, true),
     };
 
-    private const int PicturePixel = 6; // floats from one output's first column to the next one's, of a picture of three channels at stride 2
+    private const int PicturePixel = 6; // two columns of three channels
 
     private const string ByLane = "System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.FusedMultiplyAddBySelectedScalar";
 
@@ -31,10 +31,16 @@ internal static class DenseKernels
         foreach (var v in vectors)
         {
             Tiles(code, vector, lanes, accumulators / (lanes == 16 ? v : vectors.Max()), v, half: false, byLane);
-            if (v > 1 && lanes == 16) Tiles(code, vector, lanes, accumulators / v, v, half: true, byLane);
             if (lanes != 16) continue;
+            if (v > 1) Tiles(code, vector, lanes, accumulators / v, v, half: true, byLane);
             Tiles(code, vector, lanes, accumulators / v, v, half: false, byLane, PicturePixel);
             if (v > 1) Tiles(code, vector, lanes, accumulators / v, v, half: true, byLane, PicturePixel);
+        }
+
+        if (lanes == 16)
+        {
+            code.AppendLine("    /// <summary>Floats from one pixel to the next where tiles read a picture: from one output's first column to the next one's, of three channels at stride 2.</summary>");
+            code.AppendLine($"    public const int PicturePixel = {PicturePixel};");
         }
 
         var perChannel = byLane ? 4 : lanes == 16 ? 1 : 2; // vectors of output channels in an outer product

@@ -310,10 +310,11 @@ internal sealed unsafe class DeformableSampler(DeformableShape shape)
 /// <remarks>With many channels some taps come at a time, whose products are added to those of the taps before: so the columns of many pixels find room, and all weights are read for few strips of them.</remarks>
 internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
 {
-    private const int ColumnFloats = 96 * 1024; // 384 KB
+    private const int ColumnFloats = 96 * 1024; // 384 KB: of a strip through all taps
+    private const int MostTiles = 8, LeastStrips = 8; // of a strip; of all samples
     private const int PartFloats = 160 * 1024; // 640 KB: of a part, whose tiles have shorter weights
     private const int MostChannels = 1536; // of the taps that come at a time
-    private const int LeastItems = 2; // of parts: each reads all weights, or samples all pixels
+    private const int LeastItems = 2; // in several parts
 
     private readonly DeformableShape _shape;
     private readonly DenseShape _product;
@@ -332,13 +333,23 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
         var parts = Math.Min((shape.Taps * channels + MostChannels - 1) / MostChannels, shape.Taps); // by the channels alone, for other pictures share the packed weights
         var taps = (shape.Taps + parts - 1) / parts;
         _pairs = pairs && DenseSum.Pays(taps * product.InPerGroup, product.OutPerGroup);
-        var (most, area, share) = (Dense.MaxPixels(_pairs ? 1 : Dense.MaxBlocks), shape.OutPlane.Area, (shape.Batch * shape.OutPlane.Area + 7) / 8); // enough strips to keep several threads busy
-        _pixels = parts == 1
-            ? Math.Max(1, Math.Min(area, Math.Clamp(Math.Min(ColumnFloats / (taps * channels), share) / most * most, most, 8 * most)))
-            : Math.Min(area, Math.Max(most, PartFloats / (taps * channels)));
+        var (most, area) = (Dense.MaxPixels(_pairs ? 1 : Dense.MaxBlocks), shape.OutPlane.Area);
+        if (parts == 1)
+        {
+            // Strips of whole tiles, enough of them to keep several threads busy.
+            var share = (shape.Batch * area + LeastStrips - 1) / LeastStrips;
+            _pixels = Math.Min(area, Math.Clamp(Math.Min(ColumnFloats / (taps * channels), share) / most * most, most, MostTiles * most));
+            _shares = 1;
+        }
+        else
+        {
+            // Long strips, alike in length, for each reads all weights; where they are few, threads share the output channels, and each of them samples all pixels.
+            var strips = (area - 1) / Math.Max(most, PartFloats / (taps * channels)) + 1;
+            _pixels = (area + strips - 1) / strips;
+            _shares = Math.Clamp(LeastItems / (shape.Batch * strips), 1, product.OutTiles(_pairs).Length);
+        }
+
         _strips = (area + _pixels - 1) / _pixels;
-        if (parts > 1) _pixels = (area + _strips - 1) / _strips;
-        _shares = parts == 1 ? 1 : Math.Clamp(LeastItems / (shape.Batch * _strips), 1, product.OutTiles(_pairs).Length);
 
         _parts = new Part[(shape.Taps + taps - 1) / taps];
         for (var i = 0; i < _parts.Length; i++)

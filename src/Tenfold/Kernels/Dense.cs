@@ -108,9 +108,6 @@ internal static unsafe class Dense
     /// <summary>Channels in a block of the internal layout: one 512-bit vector, two of 256 bits, four of 128.</summary>
     public const int Block = 16;
 
-    /// <summary>Two columns of three channels, side by side: what lies from one output's first column to the next one's of a picture at stride 2.</summary>
-    public const int PicturePixel = 6;
-
     /// <summary>How many blocks of output channels a tile may have.</summary>
     public static readonly int MaxBlocks = Simd.Width == 512 ? 2 : 1;
 
@@ -130,7 +127,7 @@ internal static unsafe class Dense
         else Halves(tile, pixels);
     }
 
-    /// <summary>As <see cref="Tile"/>, where pixels lie <see cref="PicturePixel"/> floats apart; with vectors of 512 bits.</summary>
+    /// <summary>As <see cref="Tile"/>, where pixels lie <see cref="Dense512.PicturePixel"/> floats apart; with vectors of 512 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void PictureTile(ref DenseTile tile, int pixels, int blocks) =>
         (blocks == 1 ? Dense512.Pictures1 : tile.Half ? Dense512.Pictures2Half : Dense512.Pictures2)[pixels - 1](tile);

@@ -31,7 +31,7 @@ internal sealed unsafe class PictureConvolution : ConvolutionKernel
         (_lanes, _step) = (shape.KernelSize.Width * shape.In, shape.Stride.Width * shape.In);
         pairs &= _lanes > Dense.Block && DenseSum.Pays(_lanes * shape.KernelSize.Height, shape.Out);
         (_shape, _tiles) = (shape, shape.OutTiles(pairs));
-        _asLine = Simd.Width == 512 && !pairs && _step == Dense.PicturePixel;
+        _asLine = Simd.Width == 512 && !pairs && _step == Dense512.PicturePixel;
         var (row, count) = (new ChannelRun[_lanes], 0);
         if (_asLine) row[count++] = new ChannelRun { Channels = _lanes };
         for (var lane = 0; lane < _lanes && !_asLine; lane += row[count - 1].Channels)

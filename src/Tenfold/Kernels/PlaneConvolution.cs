@@ -142,21 +142,15 @@ internal sealed unsafe class PlaneConvolution : ConvolutionKernel
             Low = then.Last.Low,
             High = then.Last.High,
         };
-        for (var j = 0; j < _shape.KernelSize.Width; j++)
-        {
-            var place = j * _shape.Dilation.Width - _shape.Before.Width;
-            var phase = place & (_stride - 1);
-            tile.Offsets[j] = _margin + phase * _phase + (place - phase) / _stride;
-        }
+        Taps(ref tile);
 
         // While one group is computed, the rows of the next are copied: they are in the cache before they are read again.
         var (here, there) = ((nint)scratch, (nint)(scratch + (long)_map * ins));
         for (var c = 0; c < (end - first > 1 ? 2 : 1) * ins; c++) Zeros(from, to, scratch + (long)c * _map);
-        for (var c = 0; c < ins; c++) Fill(x + ((long)n * _shape.In + first * ins + c) * _shape.InPlane.Area, from, to, (float*)here + (long)c * _map);
+        FillGroup(x, n, first, from, to, (float*)here);
         for (var group = first; group < end; group++)
         {
-            if (group + 1 < end)
-                for (var c = 0; c < ins; c++) Fill(x + ((long)n * _shape.In + (group + 1) * ins + c) * _shape.InPlane.Area, from, to, (float*)there + (long)c * _map);
+            if (group + 1 < end) FillGroup(x, n, group + 1, from, to, (float*)there);
             for (var o = group * _shape.OutPerGroup; o < (group + 1) * _shape.OutPerGroup; o += outs)
             {
                 var plane = y + ((long)n * _shape.Out + o) * _shape.OutPlane.Area;
@@ -199,6 +193,17 @@ internal sealed unsafe class PlaneConvolution : ConvolutionKernel
         for (var row = 0; row < rows; row++) new Span<float>(scratch + row * Dense.Block, width).CopyTo(new Span<float>((float*)y + (long)row * step, width));
     }
 
+    // Where each tap of a row lies.
+    private void Taps(ref PlaneTile tile)
+    {
+        for (var j = 0; j < _shape.KernelSize.Width; j++)
+        {
+            var place = j * _shape.Dilation.Width - _shape.Before.Width;
+            var phase = place & (_stride - 1);
+            tile.Offsets[j] = _margin + phase * _phase + (place - phase) / _stride;
+        }
+    }
+
     private int Span(int outputs) => (outputs - 1) * _stride + (_shape.KernelSize.Height - 1) * _shape.Dilation.Height + 1;
 
     // What is 0 for all channels: the rows outside of the map, and what stands before and behind the others.
@@ -216,6 +221,11 @@ internal sealed unsafe class PlaneConvolution : ConvolutionKernel
                 for (var i = _margin + _shape.InPlane.Width / _stride / Dense.Block * Dense.Block; i < _phase; i += Dense.Block) Zero(start + i);
             }
         }
+    }
+
+    private void FillGroup(float* x, int n, int group, int from, int to, float* scratch)
+    {
+        for (var c = 0; c < _shape.InPerGroup; c++) Fill(x + ((long)n * _shape.In + group * _shape.InPerGroup + c) * _shape.InPlane.Area, from, to, scratch + (long)c * _map);
     }
 
     // The rows of a plane that outputs [from, to) read. A vector may run over the end of a row, and leaves zeros there.
