@@ -44,7 +44,16 @@ internal static class PairedKernels
         // The bound comes first: the instruction gives its second operand when one is not a number, so NaN stays NaN.
         string AtLeast(string low, int p) => $"a{p} = Vector512.MaxNative({low}, a{p}); ";
         string AtMost(string high, int p) => $"a{p} = Vector512.MinNative({high}, a{p}); ";
-        string Store(int p) => $"a{p}.Store(y);{(p + 1 < pixels ? " y += next;" : "")}";
+
+        // With where each pixel lies, from the first one's pointer on, which moves every four pixels.
+        void EachAt(string first, Func<int, string, string> line)
+        {
+            for (var p = 0; p < pixels; p++)
+            {
+                if (p > 0 && p % 4 == 0) code.AppendLine($"        {first} += next4;");
+                code.AppendLine(line(p, (p % 4) switch { 0 => first, 1 => $"{first} + next", var k => $"{first} + next{k}" }));
+            }
+        }
 
         void When(string condition, Action then)
         {
@@ -131,27 +140,29 @@ internal static class PairedKernels
             code.AppendLine("        }");
         }
 
+        code.AppendLine("        nint next = t.YPixel, next2 = 2 * next, next3 = 3 * next, next4 = 4 * next;");
         code.AppendLine("        var y = t.Y;");
-        code.AppendLine("        nint next = t.YPixel;");
+        code.AppendLine("        var low = Vector512.Create(t.Low);");
+        // Few ends, for the JIT's time goes by the code. A 512-bit store takes two cycles, in which a second bound is free.
         When("if (t.Add != null)", () =>
         {
+            Each(p => $"            {Scaled(p)}");
+            When("if (t.FirstLow != float.NegativeInfinity || t.FirstHigh != float.PositiveInfinity)", () =>
+            {
+                code.AppendLine("            var (firstLow, firstHigh) = (Vector512.Create(t.FirstLow), Vector512.Create(t.FirstHigh));");
+                Each(p => $"            {AtLeast("firstLow", p)}{AtMost("firstHigh", p)}");
+            });
             code.AppendLine("            var add = t.Add;");
-            code.AppendLine("            var (low, high) = (Vector512.Create(t.FirstLow), Vector512.Create(t.FirstHigh));");
-            Each(p => $"            {Scaled(p)}{AtLeast("low", p)}{AtMost("high", p)}a{p} += Vector512.Load(add);{(p + 1 < pixels ? " add += next;" : "")}");
-            code.AppendLine("            (low, high) = (Vector512.Create(t.Low), Vector512.Create(t.High));");
-            Each(p => $"            {AtLeast("low", p)}{AtMost("high", p)}{Store(p)}");
+            code.AppendLine("            var high = Vector512.Create(t.High);");
+            EachAt("add", (p, at) => $"            a{p} += Vector512.Load({at});");
+            EachAt("y", (p, at) => $"            {AtLeast("low", p)}{AtMost("high", p)}a{p}.Store({at});");
         });
         When("else if (t.High != float.PositiveInfinity)", () =>
         {
-            code.AppendLine("            var (low, high) = (Vector512.Create(t.Low), Vector512.Create(t.High));");
-            Each(p => $"            {Scaled(p)}{AtLeast("low", p)}{AtMost("high", p)}{Store(p)}");
+            code.AppendLine("            var high = Vector512.Create(t.High);");
+            EachAt("y", (p, at) => $"            {Scaled(p)}{AtLeast("low", p)}{AtMost("high", p)}a{p}.Store({at});");
         });
-        When("else if (t.Low != float.NegativeInfinity)", () =>
-        {
-            code.AppendLine("            var low = Vector512.Create(t.Low);");
-            Each(p => $"            {Scaled(p)}{AtLeast("low", p)}{Store(p)}");
-        });
-        When("else", () => Each(p => $"            {Scaled(p)}{Store(p)}"));
+        When("else", () => EachAt("y", (p, at) => $"            {Scaled(p)}{AtLeast("low", p)}a{p}.Store({at});"));
         code.AppendLine("    }");
     }
 

@@ -67,6 +67,15 @@ internal static unsafe class Lanes
         }
     }
 
+    /// <summary>The mean of a plane of one pixel, so that what is called for means is compiled.</summary>
+    public static void Warm()
+    {
+        float* block = stackalloc float[Dense.Block];
+        new Span<float>(block, Dense.Block).Clear();
+        Sum(block, 1, block);
+        Map(new Line(1, 0), block, block, Dense.Block);
+    }
+
     /// <summary>Sum of each lane over a plane.</summary>
     /// <param name="add">Whether to what stands in <paramref name="sum"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Tenfold.Kernels;
 
 /// <summary>A pointwise convolution, in groups or not, of channels that lie wherever they do: in several maps, in any order.</summary>
@@ -10,22 +12,26 @@ namespace Tenfold.Kernels;
 internal sealed unsafe class ListedConvolution : PackedKernel
 {
     private readonly DenseShape _shape;
-    private readonly (int Map, int Channel)[] _channels;
+    private readonly int[] _lanes; // where each channel lies, counted through all blocks of all maps
     private readonly int[] _blocks; // of each map
     private readonly int[] _begin; // where each map would begin, if one sample's maps lay one behind another
     private readonly Tile[] _tiles;
     private readonly int _most, _strip, _strips, _shares;
     private readonly bool _pairs;
+    private readonly long _largest; // floats of a tile's packed weights
 
     /// <param name="channels">For each input channel of the shape: which channel of which map.</param>
     /// <param name="blocks">Blocks of channels of each map.</param>
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
     public ListedConvolution(DenseShape shape, (int Map, int Channel)[] channels, int[] blocks, bool pairs = false)
     {
-        (_shape, _channels, _blocks, _pairs) = (shape, channels, blocks, pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup) && !Scattered(channels.AsSpan(0, shape.InPerGroup)));
+        (_shape, _blocks) = (shape, blocks);
         var plane = shape.OutPlane.Area * Dense.Block;
         _begin = new int[blocks.Length + 1];
         for (var map = 0; map < blocks.Length; map++) _begin[map + 1] = checked(_begin[map] + blocks[map] * plane);
+        _lanes = new int[channels.Length];
+        for (var c = 0; c < _lanes.Length; c++) _lanes[c] = _begin[channels[c].Map] / shape.OutPlane.Area + channels[c].Channel;
+        _pairs = pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup) && !Scattered(_lanes[..shape.InPerGroup]);
         var (tiles, packed) = (new List<Tile>(), 0L);
         foreach (var (block, count) in shape.OutTiles(_pairs))
         {
@@ -40,18 +46,23 @@ internal sealed unsafe class ListedConvolution : PackedKernel
                 }
                 else
                 {
-                    var ordered = Enumerable.Range(from, to - from).OrderBy(c => _channels[c]).ToArray();
-                    var runs = new List<ChannelRun>();
-                    foreach (var c in ordered)
+                    var (lanes, ordered) = (_lanes[from..to], new int[to - from]);
+                    for (var k = 0; k < ordered.Length; k++) ordered[k] = from + k;
+                    Array.Sort(lanes, ordered);
+                    var (runs, run) = (new ChannelRun[RunsOf(lanes)], -1);
+                    for (var k = 0; k < lanes.Length; k++)
                     {
-                        var place = _begin[_channels[c].Map] + _channels[c].Channel / Dense.Block * plane + _channels[c].Channel % Dense.Block;
-                        if (runs.Count > 0 && runs[^1] is var last && last.Offset + last.Channels == place && place % Dense.Block != 0) runs[^1] = last with { Channels = last.Channels + 1 };
-                        else runs.Add(new ChannelRun { Offset = place, Channels = 1 });
+                        if (Begins(lanes, k)) runs[++run].Offset = lanes[k] / Dense.Block * plane + lanes[k] % Dense.Block;
+                        runs[run].Channels++;
                     }
 
-                    Runs = Math.Max(Runs, runs.Count);
-                    var sum = new DenseSum([.. runs], sections: 1, _pairs);
-                    tiles.Add(new Tile(block, count, lane, half, lane < parts[^1], packed, from, to, [.. sum.Order.Select(term => ordered[term])], sum, sum.Pieces(_begin)));
+                    Runs = Math.Max(Runs, runs.Length);
+                    var sum = new DenseSum(runs, sections: 1, _pairs);
+                    var order = new int[sum.Order.Length];
+                    for (var k = 0; k < order.Length; k++) order[k] = ordered[sum.Order[k]];
+                    tiles.Add(new Tile(block, count, lane, half, lane < parts[^1], packed, from, to, order, sum, sum.Pieces(_begin)));
+                    _most = Math.Max(_most, sum.PlacesSize);
+                    _largest = Math.Max(_largest, sum.PackedSize(Dense.Block));
                 }
 
                 packed += tiles[^1].Sum.PackedSize(count * Dense.Block);
@@ -59,28 +70,35 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         }
 
         (_tiles, PackedSize) = ([.. tiles], packed);
-        _most = tiles.Max(tile => tile.Sum.PlacesSize);
         (_strip, _strips, _shares) = PixelStrips.Of(shape, _tiles.Length);
         Items = checked(shape.Batch * _strips * _shares);
     }
 
     // Few channels, a few from each block: the sum is over before pairs have paid for their pixels' products, of which each takes a vector of two blocks.
-    private static bool Scattered(ReadOnlySpan<(int Map, int Channel)> channels)
+    private static bool Scattered(int[] lanes)
     {
-        var (ordered, runs) = (channels.ToArray(), 0);
-        Array.Sort(ordered);
-        for (var k = 0; k < ordered.Length; k++)
-            if (k == 0 || ordered[k].Channel % Dense.Block == 0 || ordered[k] != (ordered[k - 1].Map, ordered[k - 1].Channel + 1)) runs++;
-        return ordered.Length < 32 && ordered.Length < 4 * runs;
+        Array.Sort(lanes);
+        return lanes.Length < 32 && lanes.Length < 4 * RunsOf(lanes);
     }
+
+    private static int RunsOf(int[] lanes)
+    {
+        var runs = 0;
+        for (var k = 0; k < lanes.Length; k++)
+            if (Begins(lanes, k)) runs++;
+        return runs;
+    }
+
+    // Whether another run begins with the k-th of the lanes, which are in order.
+    private static bool Begins(int[] lanes, int k) => k == 0 || lanes[k] % Dense.Block == 0 || lanes[k] != lanes[k - 1] + 1;
 
     public override string Name => _pairs ? "pointwise, in pairs" : "pointwise";
 
-    public override string Packing => $"listed {_shape.In} {_shape.Out} {_shape.Groups} {string.Join(",", _channels)}{(_pairs ? $" pairs {Magnitude}" : "")}";
+    public override string Packing => $"listed {_shape.In} {_shape.Out} {_shape.Groups} {Listed(_lanes)}{(_pairs ? $" pairs {Magnitude}" : "")}";
 
     public override int Items { get; }
 
-    public override long Scratch => _pairs ? DenseSum.ProductsSize(_strip) + _tiles.Max(tile => tile.Sum.PackedSize(Dense.Block)) : 0; // products, scaled weights
+    public override long Scratch => _pairs ? DenseSum.ProductsSize(_strip) + _largest : 0; // products, scaled weights
 
     public override long PackedSize { get; }
 
@@ -102,6 +120,18 @@ internal sealed unsafe class ListedConvolution : PackedKernel
             }
 
         tile.Sum.Finish(packed + tile.Weights, Magnitude);
+    }
+
+    public void Warm()
+    {
+        foreach (var tile in _tiles)
+        {
+            Dense.Warm(_strip, tile.Blocks, _pairs, tile.Half);
+            if (_shape.OutPlane.Area % _strip is > 0 and var rest) Dense.Warm(rest, tile.Blocks, _pairs, tile.Half);
+        }
+
+        int* moved = stackalloc int[_most];
+        _tiles[0].Sum.Move(_tiles[0].Pieces, new int[_blocks.Length + 1], moved);
     }
 
     /// <param name="x">The maps.</param>
@@ -148,6 +178,13 @@ internal sealed unsafe class ListedConvolution : PackedKernel
                 if (!tile.Continued) then.Activation?.Apply(kernel.Y - tile.Lane, tile.Blocks, plane, count, Dense.Block);
             }
         }
+    }
+
+    private static string Listed(int[] lanes)
+    {
+        var text = new StringBuilder();
+        foreach (var lane in lanes) text.Append(lane).Append(',');
+        return text.ToString();
     }
 
     // The tile with which a share begins: no second half of a block.

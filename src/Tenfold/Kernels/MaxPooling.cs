@@ -14,6 +14,13 @@ internal sealed unsafe class MaxPooling(Window[] rows, Window[] columns, int wid
     /// <summary>Floats: one row of x.</summary>
     public long Scratch => (long)width * Dense.Block;
 
+    /// <summary>Pools a row of no columns, so that what is called for it is compiled.</summary>
+    public static void Warm()
+    {
+        float* nothing = stackalloc float[Dense.Block];
+        new MaxPooling([new Window(0, 2, 1)], [], width: 0).Run(nothing, nothing, 0, 1, nothing);
+    }
+
     /// <summary>Rows [from, to) of y: first over the rows of x, which lie in one piece, then over columns. NaN wins.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run(float* x, float* y, int from, int to, float* scratch)

@@ -25,10 +25,9 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
     private readonly DenseShape _shape;
     private readonly (int Map, int Channel)[] _rows; // group by group, in the order of the panel's rows
     private readonly int[] _channelsOf; // of each map
-    private readonly DenseTriples[] _triples; // and behind them those that the micro-kernel asks for
-    private readonly ChannelRun[] _rest;
+    private readonly int[] _places; // triples, behind them those that the micro-kernel asks for, and the rest
     private readonly bool _pairs;
-    private readonly int _paired, _restAt, _most, _tiles, _block, _panels, _strips, _tripleCount; // _panels: the most of a strip
+    private readonly int _paired, _restAt, _most, _tiles, _block, _panels, _strips, _tripleCount, _runsAt, _runCount; // _panels: the most of a strip
     private readonly long _tileSize;
 
     /// <param name="pairs">Whether products may be computed in pairs, where that pays.</param>
@@ -39,22 +38,21 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
         var ins = shape.InPerGroup;
         (_shape, _pairs, _channelsOf) = (shape, pairs && Simd.Pairs && ins >= 12, maps ?? [shape.In]);
         _paired = _pairs ? ins / 3 & ~1 : 0;
-        _tiles = (shape.OutPerGroup + Most - 1) / Most;
-        _most = (shape.OutPerGroup + _tiles - 1) / _tiles;
+        (_most, _tiles) = Tiles(shape.OutPerGroup);
         _block = _most * Lanes; // a tile's weights: [block of 16 places][output channel][16]
         (_tripleCount, _restAt) = (_paired / 2, 3 * ((_paired + Lanes - 1) / Lanes));
-        _triples = new DenseTriples[_tripleCount > 0 ? _tripleCount + DenseSum.Soon : 0];
-        for (var i = 0; i < _triples.Length; i++)
+        _runsAt = _tripleCount > 0 ? 4 * (_tripleCount + DenseSum.Soon) : 0;
+        _runCount = (ins - 3 * _paired + Lanes - 1) / Lanes;
+        _places = GC.AllocateArray<int>(_runsAt + 2 * _runCount, pinned: true);
+        for (var i = 0; i < _runsAt; i += 4)
         {
-            var pair = 2 * (i % _tripleCount);
+            var pair = 2 * (i / 4 % _tripleCount);
             var at = 3 * (pair / Lanes) * _block + pair % Lanes;
-            _triples[i] = new DenseTriples { A = at, B = at + _block, C = at + 2 * _block, D = at + 2 * _block + 1 };
+            (_places[i], _places[i + 1], _places[i + 2], _places[i + 3]) = (at, at + _block, at + 2 * _block, at + 2 * _block + 1);
         }
 
-        _rest = new ChannelRun[(ins - 3 * _paired + Lanes - 1) / Lanes];
-        for (var i = 0; i < _rest.Length; i++) _rest[i] = new ChannelRun { Offset = (_restAt + i) * _block, Channels = Math.Min(Lanes, ins - 3 * _paired - i * Lanes) };
-        (_triples, _rest) = (PinnedArray.Of<DenseTriples>(_triples), PinnedArray.Of<ChannelRun>(_rest));
-        _tileSize = Head + (_restAt + (long)_rest.Length) * _block;
+        for (var i = 0; i < _runCount; i++) (_places[_runsAt + 2 * i], _places[_runsAt + 2 * i + 1]) = ((_restAt + i) * _block, Math.Min(Lanes, ins - 3 * _paired - i * Lanes));
+        _tileSize = Head + (_restAt + (long)_runCount) * _block;
 
         // Rows of the panel: of each triple the second, the first and the third channel, then the rest.
         _rows = new (int, int)[shape.Groups * ins];
@@ -168,10 +166,10 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
             var weights = packed + (group * _tiles + t) * _tileSize;
             var tile = then.Tile(bias + o, 1, 0, area);
             tile.X = weights + Head;
-            tile.Triples = _triples.Start();
+            tile.Triples = (DenseTriples*)_places.Start();
             tile.TripleCount = _tripleCount;
-            tile.Runs = _rest.Start();
-            tile.RunCount = _rest.Length;
+            tile.Runs = (ChannelRun*)(_places.Start() + _runsAt);
+            tile.RunCount = _runCount;
             tile.Products = weights + 32;
             tile.Factor = weights;
             if (then.Gate != null || exponent is not (null or 0))
@@ -209,7 +207,16 @@ internal sealed unsafe class PanelConvolution : ConvolutionKernel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int First(int pixel, int pixels) => Math.Min(pixel, pixels - Lanes);
 
-    private (int First, int End) Outputs(int tile) => (_shape.OutPerGroup * tile / _tiles, _shape.OutPerGroup * (tile + 1) / _tiles);
+    // Tiles of one size and a last one of what is left, so that there are few kinds to compile: of 28, 24 or 20 output channels, as that leaves the least empty.
+    private static (int Most, int Count) Tiles(int outs)
+    {
+        var (most, count) = (Math.Min(outs, Most), (outs + Most - 1) / Most);
+        for (var fewer = Most - 4; fewer >= 20 && outs > Most; fewer -= 4)
+            if ((outs + fewer - 1) / fewer is var tiles && tiles * fewer < count * most) (most, count) = (fewer, tiles);
+        return (most, count);
+    }
+
+    private (int First, int End) Outputs(int tile) => (tile * _most, Math.Min(_shape.OutPerGroup, (tile + 1) * _most));
 
     // Copies a group's rows to panels, those of second pairs negated as the micro-kernel wants them, and for each pixel less its products in pairs.
     // Numbers much larger or smaller than expected are scaled; the exponent says by what. Null if each product must be computed by itself: for zeros, infinities and what is no number.

@@ -50,8 +50,8 @@ internal sealed unsafe class PlaneRowConvolution : ConvolutionKernel
 
     public override int Items { get; }
 
-    // A row of zeros, and one that is shorter than a vector.
-    public override long Scratch => Zeros + Dense.Block;
+    // A row of zeros, and a tile's rows where they are shorter than a vector.
+    public override long Scratch => Zeros + MostRows * Dense.Block;
 
     public override long PackedSize => (long)_shape.Out * 9;
 
@@ -110,27 +110,22 @@ internal sealed unsafe class PlaneRowConvolution : ConvolutionKernel
                 // What runs over the end of a row is written again by what follows in the item; behind that there is what is not its own.
                 var following = (long)(to - row - rows) * width + (_strips == 1 ? (long)(end - channel - 1) * height * width : 0);
                 if (width + following >= Dense.Block) tiles[rows - 1](tile);
-                else Apart(tile, tiles[0], _stride, rows, scratch + Zeros);
+                else Apart(tile, tiles[rows - 1], rows, scratch + Zeros);
             }
         }
     }
 
     private (int From, int To) Strip(int strip) => (strip * _strip, Math.Min(_shape.OutPlane.Height, (strip + 1) * _strip));
 
-    // Of the rows that are left, those of the next tile.
-    private static int RowsOf(int left) => left > 2 * MostRows ? MostRows : left > MostRows ? (left + 1) / 2 : left;
+    // Of the rows that are left, those of the next tile: as many in all, so that there are few kinds to compile (28 rows are four tiles of 7).
+    private static int RowsOf(int left) => left / ((left + MostRows - 1) / MostRows);
 
-    private static void Apart(PlaneRows tile, delegate*<in PlaneRows, void> kernel, int stride, int rows, float* scratch)
+    private static void Apart(PlaneRows tile, delegate*<in PlaneRows, void> kernel, int rows, float* scratch)
     {
-        var (one, row, width) = (tile, tile.XRow, tile.YRow);
-        for (var r = 0; r < rows; r++)
-        {
-            one.X = tile.X + (long)r * stride * row;
-            one.Above = r > 0 ? one.X - row : tile.Above;
-            one.Below = r + 1 < rows ? one.X + row : tile.Below;
-            one.Y = scratch;
-            kernel(one);
-            new ReadOnlySpan<float>(scratch, width).CopyTo(new Span<float>(tile.Y + (long)r * width, width));
-        }
+        var (y, width) = ((nint)tile.Y, tile.YRow);
+        tile.Y = scratch;
+        tile.YRow = Dense.Block;
+        kernel(tile);
+        for (var row = 0; row < rows; row++) new ReadOnlySpan<float>(scratch + row * Dense.Block, width).CopyTo(new Span<float>((float*)y + (long)row * width, width));
     }
 }

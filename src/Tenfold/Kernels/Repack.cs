@@ -16,6 +16,13 @@ namespace Tenfold.Kernels;
 /// </summary>
 internal static unsafe class Repack
 {
+    /// <summary>Moves no pixels, so that what is called for them is compiled.</summary>
+    public static void Warm()
+    {
+        ToBlock(null, 0, 0, null);
+        ToPlanes(null, 0, 0, null);
+    }
+
     /// <summary>One block of channels of one sample, from planes to lanes; lanes behind the last channel become 0.</summary>
     public static void ToBlock(float* planes, int channels, int pixels, float* block) => ToBlock(planes, channels, pixels, block, pixels);
 

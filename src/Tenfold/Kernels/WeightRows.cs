@@ -36,6 +36,9 @@ internal sealed unsafe class WeightRows
         }
     }
 
+    /// <summary>Packs nothing, so that what is called for it is compiled.</summary>
+    public static void Warm() => new WeightRows([]).Pack(null, 0, null, null, 0, null);
+
     /// <param name="kernel">All weights.</param>
     /// <param name="count">How many.</param>
     /// <param name="begin">Where each output channel's begin.</param>

@@ -115,14 +115,15 @@ internal sealed unsafe partial class Plan
         var (name, shape, magnitude) = (Graph.NameOf(node), DenseShapes.Of(op, pick.Infer([node.Inputs[0].Shape]), after[1].Shape, node.Shape), Expected(Picked(pick, MagnitudesOf(maps))));
         if (layout == Layout.Plain)
         {
-            var panels = new PanelConvolution(shape, pairs: !_options.Exact, [.. pick.Channels], [.. maps.Select(map => map.Channels)]) { Magnitude = magnitude };
+            var panels = new PanelConvolution(shape, pairs: !_options.Exact, pick.Channels, [.. maps.Select(map => map.Channels)]) { Magnitude = magnitude };
             Warming.Add(panels.Warm);
             Read(panels.Name, panels, panels.Run);
             return;
         }
 
-        var convolution = new ListedConvolution(shape, [.. pick.Channels], [.. maps.Select(Blocks)], pairs: !_options.Exact) { Magnitude = magnitude };
-        Read($"{convolution.Name}, {pick.Channels.Count} channels of {maps.Length} maps by {convolution.Runs} runs", convolution, convolution.Run);
+        var convolution = new ListedConvolution(shape, pick.Channels, [.. maps.Select(Blocks)], pairs: !_options.Exact) { Magnitude = magnitude };
+        Warming.Add(convolution.Warm);
+        Read($"{convolution.Name}, {pick.Channels.Length} channels of {maps.Length} maps by {convolution.Runs} runs", convolution, convolution.Run);
 
         void Read(string how, PackedKernel kernel, OfMaps run)
         {

@@ -46,7 +46,7 @@ internal sealed unsafe partial class Plan
     {
         var squares = 0.0;
         foreach (var (map, _) in pick.Channels) squares += map < 0 ? 0 : maps[map] * maps[map];
-        return Math.Sqrt(squares / pick.Channels.Count);
+        return Math.Sqrt(squares / pick.Channels.Length);
     }
 
     // Numbers are taken to be unrelated, and half of them to be negative: so a sum's squares add up, and ReLU leaves half of them.

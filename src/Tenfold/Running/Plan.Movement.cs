@@ -14,9 +14,9 @@ internal sealed unsafe partial class Plan
         {
             case Concat { Axis: 1 } when Joined(node): return true;
             case Concat { Axis: 1 } when node.Shape.Rank == 4:
-                Channels(node, [.. node.Inputs.SelectMany((input, map) => Enumerable.Range(0, input.Channels).Select(c => (map, c)))]);
+                Channels(node, Pick.OneAfterAnother(node.Inputs));
                 return true;
-            case Pick op: Channels(node, [.. op.Channels]); return true;
+            case Pick op: Channels(node, op.Channels); return true;
             case Concat op: Pieces(node, op.Axis, [.. node.Inputs.Select(input => input.Shape[op.Axis])], 0); return true;
             case Slice op: Pieces(node, op.Axis, [op.Length], op.Start); return true;
             case Embed op: Pieces(node, op.Axis, [-op.Before, node.Inputs[0].Shape[op.Axis], -op.After], 0); return true;
@@ -74,7 +74,8 @@ internal sealed unsafe partial class Plan
 
         Slot[] x = [.. node.Inputs.Select(input => Get(input, Layout.Blocked))];
         var y = New(node, Layout.Blocked);
-        var moves = channels.Chunk(16).Select(lanes => new LaneMove(lanes)).ToArray();
+        var moves = new LaneMove[(channels.Length + 15) / 16];
+        for (var block = 0; block < moves.Length; block++) moves[block] = new LaneMove(channels.AsSpan(block * 16, Math.Min(16, channels.Length - block * 16)));
         var inBlocks = node.Inputs.Select(Blocks).ToArray();
         var (blocks, pixels) = (Blocks(node), Pixels(node));
         var strips = (pixels + Strip - 1) / Strip;

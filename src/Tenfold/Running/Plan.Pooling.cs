@@ -124,6 +124,7 @@ internal sealed unsafe partial class Plan
 
     private void Largest(Node node, Window[] rows, Window[] columns)
     {
+        Warming.Add(MaxPooling.Warm);
         var input = node.Inputs[0];
         var x = Get(input, Layout.Blocked);
         var y = New(node, Layout.Blocked);

@@ -34,7 +34,7 @@ internal sealed partial class Plan
     // One that begins another leaves its output in blocks.
     private Plan(Graph graph, Weights weights, Team team, bool frozen, RunOptions options, Constants shared, bool begins)
     {
-        Warming.Add(DenseSum.Warm);
+        foreach (var usual in (Action[])[WeightRows.Warm, DenseSum.Warm, Repack.Warm, Lanes.Warm]) Warming.Add(usual);
         (_weights, _team, _options, _shared) = (weights, team, options, shared);
         if (frozen && Cut(graph) is { } cut)
         {

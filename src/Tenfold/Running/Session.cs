@@ -61,7 +61,7 @@ public sealed class Session
     {
         weights.CheckAgainst(graph);
         _options = options ?? new RunOptions();
-        foreach (var layer in _options.Algorithms.Keys)
+        foreach (var layer in _options.Algorithms.Count > 0 ? _options.Algorithms.Keys : [])
             if (layer != "*" && !graph.Nodes.Any(node => node.Op is Convolution or ConvolutionTranspose && graph.NameOf(node) == layer))
                 throw new ArgumentException($"{graph.Name}: there is no convolution {layer} for which an algorithm could be chosen", nameof(options));
         (_graph, _weights) = (graph, weights);

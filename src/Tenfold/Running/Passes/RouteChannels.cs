@@ -57,36 +57,51 @@ internal static class RouteChannels
     {
         if (inputs[0] is not { Op: Pick { IsSelection: true } list, Inputs: [var map] } || map.Channels > MostSpare * node.Channels) return null;
         var order = Absent(map.Channels);
-        foreach (var (place, from) in list.Channels.Index()) order[from.Channel] = place;
+        for (var place = 0; place < list.Channels.Length; place++) order[list.Channels[place].Channel] = place;
         var weights = inputs.Skip(1).Select(input => Reorder(input, order, name));
         return list.Apply([InGroups(node.Op, map.Channels).Apply([map.Outermost, .. weights], name)], $"{name}.order#");
     }
 
-    // For each channel of the operation: which channel of which input; a negative input is zeros.
-    private static (int Map, int Channel)[]? Channels(Op op, Node[] inputs) => op switch
+    // For each channel of the operation: which channel of which input; a negative input is zeros. In a loop, as all that is done to lists of pairs: .NET's own code for them would be compiled at the start of each process.
+    private static (int Map, int Channel)[]? Channels(Op op, IReadOnlyList<Node> inputs)
     {
-        Concat { Axis: 1 } => [.. inputs.SelectMany((input, map) => Enumerable.Range(0, input.Channels).Select(c => (map, c)))],
-        Slice { Axis: 1 } slice => [.. Enumerable.Range(slice.Start, slice.Length).Select(c => (0, c))],
-        Embed { Axis: 1 } embed => [.. Enumerable.Repeat((-1, 0), embed.Before), .. Enumerable.Range(0, inputs[0].Channels).Select(c => (0, c)), .. Enumerable.Repeat((-1, 0), embed.After)],
-        ChannelShuffle shuffle => [.. Enumerable.Range(0, inputs[0].Channels).Select(c => (0, c % shuffle.Groups * (inputs[0].Channels / shuffle.Groups) + c / shuffle.Groups))],
-        _ => null,
-    };
+        if (op is Concat { Axis: 1 }) return Pick.OneAfterAnother(inputs);
+        if (op is not (Slice { Axis: 1 } or Embed { Axis: 1 } or ChannelShuffle)) return null;
+        var all = inputs[0].Channels;
+        var channels = new (int Map, int Channel)[op switch { Slice slice => slice.Length, Embed embed => embed.Before + all + embed.After, _ => all }];
+        for (var c = 0; c < channels.Length; c++)
+        {
+            var channel = op switch
+            {
+                Slice slice => slice.Start + c,
+                Embed embed => c - embed.Before,
+                ChannelShuffle shuffle => c % shuffle.Groups * (all / shuffle.Groups) + c / shuffle.Groups,
+                _ => c,
+            };
+            channels[c] = channel >= 0 && channel < all ? (0, channel) : (-1, 0);
+        }
+
+        return channels;
+    }
 
     // The list over the maps that are computed, with those that are lists themselves looked through.
     private static Node Listed(Node[] inputs, (int Map, int Channel)[] channels, string name)
     {
-        var maps = new List<Node>();
-        var list = channels.Select(from =>
+        var (maps, list, inOrder) = (new List<Node>(), new (int Map, int Channel)[channels.Length], true);
+        for (var c = 0; c < list.Length; c++)
         {
-            if (from.Map < 0) return from;
-            var (map, channel) = Source(inputs[from.Map], from.Channel);
-            if (map is null) return (-1, 0);
-            if (!maps.Contains(map)) maps.Add(map);
-            return (maps.IndexOf(map), channel);
-        }).ToArray();
+            list[c] = (-1, 0);
+            if (channels[c].Map >= 0 && Source(inputs[channels[c].Map], channels[c].Channel) is ({ } map, var channel))
+            {
+                if (!maps.Contains(map)) maps.Add(map);
+                list[c] = (maps.IndexOf(map), channel);
+            }
+
+            inOrder &= list[c] == (0, c);
+        }
+
         if (maps.Count == 0) maps.Add(inputs[0].Value); // zeros alone, of its size
-        var pick = new Pick(list);
-        return pick.IsPermutation && list.Length == maps[0].Channels && list.Index().All(at => at.Item.Item2 == at.Index) ? maps[0] : pick.Apply([.. maps.Select(map => map.Outermost)], name);
+        return inOrder && list.Length == maps[0].Channels ? maps[0] : new Pick(list).Apply([.. maps.Select(map => map.Outermost)], name);
 
         static (Node? Map, int Channel) Source(Node map, int channel)
         {
@@ -113,7 +128,7 @@ internal static class RouteChannels
     // The sum of two lists of which one has a zero wherever the other has none: the gradient of a split.
     private static (int Map, int Channel)[]? Together(Pick a, Pick b, int maps)
     {
-        var both = new (int Map, int Channel)[a.Channels.Count];
+        var both = new (int Map, int Channel)[a.Channels.Length];
         for (var c = 0; c < both.Length; c++)
         {
             if (a.Channels[c].Map >= 0 && b.Channels[c].Map >= 0) return null;
@@ -144,12 +159,14 @@ internal static class RouteChannels
         }
 
         if (wide > MostSpare * own || reads <= shape.Groups * wide / 16) return null;
-        var order = Absent(shape.Groups * wide);
-        for (var channel = 0; channel < shape.Out; channel++) order[Place(channel)] = channel;
-        return new Pick([.. Enumerable.Range(0, shape.Out).Select(channel => (0, Place(channel)))])
-            .Apply([node.Op.Apply([node.Inputs[0].Outermost, .. node.Inputs.Skip(1).Select(weights => Reorder(weights, order, name))], name)], $"{name}.own#");
+        var (order, list) = (Absent(shape.Groups * wide), new (int Map, int Channel)[shape.Out]);
+        for (var channel = 0; channel < shape.Out; channel++)
+        {
+            var place = channel / own * wide + channel % own;
+            (order[place], list[channel]) = (channel, (0, place));
+        }
 
-        int Place(int channel) => channel / own * wide + channel % own;
+        return new Pick(list).Apply([node.Op.Apply([node.Inputs[0].Outermost, .. node.Inputs.Skip(1).Select(weights => Reorder(weights, order, name))], name)], $"{name}.own#");
     }
 
     private static int[] Absent(int channels)
@@ -176,8 +193,8 @@ internal static class RouteChannels
             if (!users[node.Inputs[0]].All(user => Reads(user) && !user.Inputs.Skip(1).Contains(node.Inputs[0]))) return null;
             var maps = inputs[0].Inputs;
             if (node.Inputs[0].Inputs.Any(constants.Contains)) return null;
-            var list = inputs[0].Op as Pick ?? new Pick(Channels(inputs[0].Op, [.. maps])!);
-            if (list.Channels.Any(channel => channel.Map < 0)) return null;
+            var list = inputs[0].Op as Pick ?? new Pick(Channels(inputs[0].Op, maps)!);
+            if (list.HasZeros) return null;
             return new Chained(list, maps.Count, node.Op).Apply([.. maps.Select(map => map.Outermost), .. inputs.Skip(1)], graph.NameOf(node));
         });
 
@@ -191,23 +208,60 @@ internal static class RouteChannels
 
 /// <summary>Channels of several maps of one size, in any order, as often as wanted, and zeros. Inputs: the maps.</summary>
 /// <param name="Channels">For each channel of the result: which channel of which map; a negative map for zeros.</param>
-internal sealed record Pick(IReadOnlyList<(int Map, int Channel)> Channels) : Op
+internal sealed record Pick((int Map, int Channel)[] Channels) : Op
 {
     public override string Name => "channels";
 
-    /// <summary>Whether they are all those of one map, each once.</summary>
-    public bool IsPermutation { get; } = Channels.All(channel => channel.Map == 0) && Channels.Select(channel => channel.Channel).Order().SequenceEqual(Enumerable.Range(0, Channels.Count));
+    /// <summary>Whether some are zeros.</summary>
+    public bool HasZeros { get; } = AreZeros(Channels);
 
     /// <summary>Whether they are some of one map, each once at most.</summary>
-    public bool IsSelection { get; } = Channels.All(channel => channel.Map == 0) && Channels.Distinct().Count() == Channels.Count;
+    public bool IsSelection { get; } = AreApart(Channels);
 
-    public override Shape Infer(ReadOnlySpan<Shape> inputs) => inputs[0].With(1, Channels.Count);
+    /// <summary>All channels of one map, then all of the next.</summary>
+    public static (int Map, int Channel)[] OneAfterAnother(IReadOnlyList<Node> maps)
+    {
+        var (all, at) = (0, 0);
+        foreach (var map in maps) all += map.Channels;
+        var channels = new (int Map, int Channel)[all];
+        for (var map = 0; map < maps.Count; map++)
+            for (var c = 0; c < maps[map].Channels; c++) channels[at++] = (map, c);
+        return channels;
+    }
+
+    public override Shape Infer(ReadOnlySpan<Shape> inputs) => inputs[0].With(1, Channels.Length);
 
     public override void Define<T>(ReadOnlySpan<Values<T>> inputs, Values<T> output)
     {
         for (var n = 0; n < output.Shape.Batch; n++)
-            for (var c = 0; c < Channels.Count; c++)
+            for (var c = 0; c < Channels.Length; c++)
                 if (Channels[c] is { Map: >= 0 } from) inputs[from.Map].Plane(n, from.Channel).CopyTo(output.Plane(n, c));
+    }
+
+    private static bool AreZeros((int Map, int Channel)[] channels)
+    {
+        foreach (var (map, _) in channels)
+            if (map < 0) return true;
+        return false;
+    }
+
+    private static bool AreApart((int Map, int Channel)[] channels)
+    {
+        var most = 0;
+        foreach (var (map, channel) in channels)
+        {
+            if (map != 0) return false;
+            most = Math.Max(most, channel);
+        }
+
+        var taken = new bool[most + 1];
+        foreach (var (_, channel) in channels)
+        {
+            if (taken[channel]) return false;
+            taken[channel] = true;
+        }
+
+        return true;
     }
 }
 
