@@ -456,7 +456,7 @@ internal sealed unsafe class DeformableConvolutionKernel : PackedKernel
                 Low = float.NegativeInfinity,
                 High = float.PositiveInfinity,
             };
-            sum.Set(ref tile, sum.Scaled(packed + weights, exponent, room), 0, 1, null);
+            sum.Set(ref tile, sum.Places, sum.Scaled(packed + weights, exponent, room));
             var segments = Dense.Segments(count, blocks);
             for (var segment = 0; segment < segments; segment++)
             {

@@ -216,20 +216,30 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         var products = scratch + phase.ScratchSize;
         float* start = stackalloc float[Dense.Block];
         var (sum, exponent, limit) = ((DenseSum?)null, (int?)null, 0f);
+        var (together, places) = (_shape.Pointwise || phase.OneRow, default(DensePlaces));
+        var kernel = then.Tile(outPlane, phase.Columns.OutStride * Dense.Block);
+        var (blocks, segments, least, more) = (0, 0, 0, 0);
         for (var t = firstTile; t < endTile; t++)
         {
             var tile = phase.Tiles[t];
-            var kernel = then.Tile(bias + tile.Block * Dense.Block + tile.Lane, tile.Blocks, outPlane, phase.Columns.OutStride * Dense.Block);
+            kernel.Bias = bias + tile.Block * Dense.Block + tile.Lane;
             kernel.Half = tile.Half;
             kernel.Gate = then.Gate == null ? null : then.Gate + ((long)n * _shape.OutBlocks + tile.Block) * Dense.Block + tile.Lane;
-            var segments = Dense.Segments(columns, tile.Blocks);
-            var (least, more) = Math.DivRem(columns, segments);
+            if (tile.Blocks != blocks)
+            {
+                blocks = tile.Blocks;
+                kernel.WStep = blocks * Dense.Block;
+                segments = Dense.Segments(columns, blocks);
+                (least, more) = Math.DivRem(columns, segments);
+            }
+
             if (tile.Sum != sum)
             {
                 sum = tile.Sum;
+                places = sum.Places;
                 if (Pairs)
                 {
-                    exponent = sum.Exponent(sum.Places, x, columns, rows, rowStep, Magnitude);
+                    exponent = sum.Exponent(places, x, columns, rows, rowStep, Magnitude);
                     limit = sum.Limit(exponent, Magnitude);
                     var below = exponent is not null;
                     for (var row = 0; row < rows && exponent is not null; row++)
@@ -242,12 +252,20 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
                 }
             }
 
-            var weights = sum.Scaled(packed + tile.Weights, exponent, scratch + phase.RoomAt);
+            var weights = sum.Scaled(packed + tile.Weights, exponent, scratch + phase.RoomAt) + tile.Lane;
             for (var row = 0; row < rows; row++)
             {
-                var (begun, ended) = Inside(row);
                 var at = first + (long)tile.Block * outPlane + (long)row * phase.Rows.OutStride * outWidth + tile.Lane;
-                sum.Set(ref kernel, weights + tile.Lane, begun, ended, start);
+                if (together)
+                {
+                    sum.Set(ref kernel, places, weights);
+                }
+                else
+                {
+                    var (begun, ended) = Inside(row);
+                    sum.Set(ref kernel, weights, begun, ended, start);
+                }
+
                 for (var (segment, column, pixels) = (0, 0, 0); segment < segments; segment++, column += pixels)
                 {
                     pixels = segment < more ? least + 1 : least;

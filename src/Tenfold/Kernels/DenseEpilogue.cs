@@ -12,14 +12,11 @@ internal readonly unsafe struct DenseEpilogue(float* add, (float Low, float High
     public readonly (float Low, float High) First = first;
     public readonly (float Low, float High) Last = last;
 
-    /// <summary>What all tiles of some blocks of output channels share.</summary>
-    /// <param name="bias">Of the first of the blocks.</param>
+    /// <summary>What all tiles share, but for <see cref="DenseTile.Bias"/> and <see cref="DenseTile.WStep"/>.</summary>
     /// <param name="yVector">Floats from one block of output channels to the next.</param>
     /// <param name="yPixel">Floats from one pixel to the next.</param>
-    public DenseTile Tile(float* bias, int blocks, int yVector, int yPixel = Dense.Block) => new()
+    public DenseTile Tile(int yVector, int yPixel = Dense.Block) => new()
     {
-        Bias = bias,
-        WStep = blocks * Dense.Block,
         YPixel = yPixel,
         YVector = yVector,
         FirstLow = First.Low,
@@ -27,6 +24,18 @@ internal readonly unsafe struct DenseEpilogue(float* add, (float Low, float High
         Low = Last.Low,
         High = Last.High,
     };
+
+    /// <summary>What all tiles of some blocks of output channels share.</summary>
+    /// <param name="bias">Of the first of the blocks.</param>
+    /// <param name="yVector">Floats from one block of output channels to the next.</param>
+    /// <param name="yPixel">Floats from one pixel to the next.</param>
+    public DenseTile Tile(float* bias, int blocks, int yVector, int yPixel = Dense.Block)
+    {
+        var tile = Tile(yVector, yPixel);
+        tile.Bias = bias;
+        tile.WStep = blocks * Dense.Block;
+        return tile;
+    }
 }
 
 /// <summary>A layer's packed weights, a bias per output channel, and what follows.</summary>

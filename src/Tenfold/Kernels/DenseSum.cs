@@ -64,6 +64,7 @@ internal sealed unsafe class DenseSum
     private readonly float _most;
     private readonly int[] _places; // triples, products and the rest, of all sections in turn
     private readonly int _productsAt, _restAt;
+    private readonly int _triples, _runs, _packed, _restFloats; // of all sections: how many; floats of a tile's packed weights, and before those of the rest
     private readonly int[] _restStart, _tripleStart, _productStart, _restRow, _tripleRow; // by section, and the end
 
     /// <param name="runs">The input channels, section by section, as many runs in each; every one at least a channel long, within a pixel.</param>
@@ -130,6 +131,8 @@ internal sealed unsafe class DenseSum
         triples.CopyTo(_places);
         products.CopyTo(_places, _productsAt);
         rest.CopyTo(_places, _restAt);
+        (_triples, _runs) = (_tripleStart[sections], _restStart[sections]);
+        (_packed, _restFloats) = pairs ? ((Head + order.Count + restOrder.Count) * Width, (Head + order.Count) * Width) : (0, 0);
         _most = Most * MathF.Sqrt(order.Count / 3);
         Order = [.. order, .. restOrder];
         Rank = new int[Order.Length];
@@ -197,6 +200,7 @@ internal sealed unsafe class DenseSum
         new Span<float>(memory, 9 * Width).Clear();
         sum.Finish(memory);
         sum.Products(memory, 1, 0, 1, memory, 0);
+        sum.Rescaled(memory, 1, memory);
         sum.Set(ref tile, sum.Scaled(memory, sum.Exponent(sum.Places, memory, 1, 1, 0, 1), memory), 0, 1, memory);
     }
 
@@ -324,29 +328,39 @@ internal sealed unsafe class DenseSum
         Vector512.Narrow(allLow, allHigh).Store(packed + _sections * Width);
     }
 
+    /// <summary>Lets a tile sum over all sections. Between two tiles nothing is multiplied, so this is as short as it can be.</summary>
+    /// <param name="packed">Where the tile's packed weights begin, as <see cref="Scaled"/> gives them.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Set(ref DenseTile tile, in DensePlaces places, float* packed)
+    {
+        tile.Triples = places.Triples;
+        tile.TripleCount = _triples;
+        tile.Runs = places.Rest;
+        tile.RunCount = _runs;
+        tile.Ahead = Pairs ? _packed : Order.Length * tile.WStep;
+        tile.W = packed + _restFloats;
+        if (!Pairs) return;
+        tile.TripleW = packed + (_sections + 2) * Width;
+        tile.Factor = packed + (_sections + 1) * Width;
+        tile.Start = packed + _sections * Width;
+    }
+
     /// <summary>Lets a tile sum over sections [first, end).</summary>
     /// <param name="packed">Where the tile's packed weights begin, as <see cref="Scaled"/> gives them.</param>
     /// <param name="room">16 floats, read by the micro-kernel where sections are left out.</param>
-    public void Set(ref DenseTile tile, float* packed, int first, int end, float* room) => Set(ref tile, Places, packed, first, end, room);
-
-    /// <inheritdoc cref="Set(ref DenseTile, float*, int, int, float*)"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Set(ref DenseTile tile, in DensePlaces places, float* packed, int first, int end, float* room)
+    public void Set(ref DenseTile tile, float* packed, int first, int end, float* room)
     {
-        var width = Pairs ? Width : tile.WStep;
-        var rows = Rows(packed);
-        var all = (first, end) == (0, _sections);
-        tile.Triples = places.Triples + _tripleStart[first];
+        Set(ref tile, Places, packed);
+        if ((first, end) == (0, _sections)) return;
+        tile.Triples += _tripleStart[first];
         tile.TripleCount = _tripleStart[end] - _tripleStart[first];
-        tile.TripleW = rows + (long)_tripleRow[first] * width;
-        tile.Runs = places.Rest + _restStart[first];
+        tile.Runs += _restStart[first];
         tile.RunCount = _restStart[end] - _restStart[first];
-        tile.W = rows + ((long)_tripleRow[_sections] + _restRow[first]) * width;
-        tile.Ahead = (int)PackedSize(width);
+        tile.W += (long)_restRow[first] * (Pairs ? Width : tile.WStep);
         if (!Pairs) return;
-        tile.Factor = packed + (Head - 1) * Width;
-        tile.Start = all ? packed + _sections * Width : room;
-        if (all) return;
+        tile.TripleW += (long)_tripleRow[first] * Width;
+        tile.Start = room;
         var start = Vector512<float>.Zero;
         for (var section = first; section < end; section++) start += Vector512.Load(packed + section * Width);
         start.Store(room);
@@ -398,7 +412,7 @@ internal sealed unsafe class DenseSum
                 sum3 = Vector512.MultiplyAddEstimate(Vector512.Load(a + 48) & mask, Vector512.Load(b + 48) & mask, sum3);
             }
 
-            var products = Alternately(Quarter(sum0), Quarter(sum1), Quarter(sum2), Quarter(sum3));
+            var products = Alternately(sum0, sum1, sum2, sum3);
             below &= Vector128.LessThan(Vector128.Abs(products), most);
             products.Store(to + p);
         }
@@ -412,7 +426,7 @@ internal sealed unsafe class DenseSum
                 sum = Vector512.MultiplyAddEstimate(Vector512.Load(x + pair->A) & mask, Vector512.Load(x + pair->B) & mask, sum);
             }
 
-            var product = Alternately(Quarter(sum), default, default, default);
+            var product = Alternately(sum, default, default, default);
             below &= Vector128.LessThan(Vector128.Abs(product), most);
             to[p] = product.ToScalar();
         }
@@ -428,21 +442,24 @@ internal sealed unsafe class DenseSum
     {
         var masks = s_masks.Start();
         DenseProduct* begin = places.Products, last = begin + _productStart[_sections];
-        var (squares, count) = (Vector512<float>.Zero, 0L);
-        var step = Math.Clamp((long)rows * pixels / Least, 1, 16); // corners of a small map may hold much less than the rest
-        for (long place = 0; place < (long)rows * pixels; place += step)
+        var (squares, others, count) = (Vector512<float>.Zero, Vector512<float>.Zero, 0);
+        var step = (int)Math.Clamp((long)rows * pixels / Least, 1, 16); // corners of a small map may hold much less than the rest
+        for (var place = 0; ; place += step)
         {
-            var pixel = x + place / pixels * row + place % pixels * Width;
+            for (; place >= pixels && rows > 0; place -= pixels, x += row) rows--;
+            if (rows == 0) break;
+            var pixel = x + (nint)place * Width;
             for (var pair = begin; pair < last; pair++)
             {
                 count += 2 * pair->Channels;
                 var mask = Vector512.Load(masks + pair->Channels * Width).AsSingle();
                 var (a, b) = (Vector512.Load(pixel + pair->A) & mask, Vector512.Load(pixel + pair->B) & mask);
-                squares = Vector512.MultiplyAddEstimate(a, a, Vector512.MultiplyAddEstimate(b, b, squares));
+                squares = Vector512.MultiplyAddEstimate(a, a, squares);
+                others = Vector512.MultiplyAddEstimate(b, b, others);
             }
         }
 
-        return ExponentOf(Vector512.Sum(squares) / count / (magnitude * magnitude));
+        return ExponentOf(Vector512.Sum(squares + others) / count / (magnitude * magnitude));
     }
 
     /// <summary>The power of two by which an output channel's weights are divided: next to their root mean square. 0 for weights that are all zero, which then give zero and not what rounding
@@ -453,6 +470,7 @@ internal sealed unsafe class DenseSum
     /// <param name="meanSquare">Theirs, over that of what was expected.</param>
     public static int? ExponentOf(float meanSquare)
     {
+        if (meanSquare is > 1f / 64 and < 64) return 0; // as most are, without a logarithm
         if (meanSquare is not (> 1e-24f and < 1e24f)) return null;
         var exponent = (int)MathF.Round(0.5f * MathF.Log2(meanSquare));
         return Math.Abs(exponent) <= Near ? 0 : exponent;
@@ -505,11 +523,13 @@ internal sealed unsafe class DenseSum
     /// <summary>The packed weights of a tile for a map whose numbers are 2^exponent times as large as expected.</summary>
     /// <param name="exponent">Of <see cref="Exponent"/>; with null, each product by itself, they stay as they are.</param>
     /// <param name="room">As many floats.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public float* Scaled(float* packed, int? exponent, float* room)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public float* Scaled(float* packed, int? exponent, float* room) => exponent is null or 0 ? packed : Rescaled(packed, exponent.Value, room);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private float* Rescaled(float* packed, int exponent, float* room)
     {
-        if (exponent is null or 0) return packed;
-        var (by, rows) = (Vector512.Create(MathF.ScaleB(1, exponent.Value)), Order.Length);
+        var (by, rows) = (Vector512.Create(MathF.ScaleB(1, exponent)), Order.Length);
         for (var k = 0; k < Head - 1; k++) (Vector512.Load(packed + k * Width) * by * by).Store(room + k * Width);
         (Vector512.Load(packed + (Head - 1) * Width) / by).Store(room + (Head - 1) * Width);
         float* from = Rows(packed), to = Rows(room);
@@ -525,12 +545,17 @@ internal sealed unsafe class DenseSum
         return half.GetLower() + half.GetUpper();
     }
 
-    // For each: less the first number, and the second, less the third, and the fourth.
+    // For each: less the first number, and the second, less the third, and the fourth, and so on.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> Alternately(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d)
+    private static Vector128<float> Alternately(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d)
     {
-        if (Sse3.IsSupported) return -Sse3.HorizontalAdd(Sse3.HorizontalSubtract(a, b), Sse3.HorizontalSubtract(c, d));
-        return Vector128.Create(Of(a), Of(b), Of(c), Of(d));
+        if (!Avx512F.IsSupported) return Vector128.Create(Of(Quarter(a)), Of(Quarter(b)), Of(Quarter(c)), Of(Quarter(d)));
+
+        // In each quarter | a1-a0 | a3-a2 | b1-b0 | b3-b2 |, then | a | b | c | d |.
+        const byte Even = 0b10_00_10_00, Odd = 0b11_01_11_01;
+        var ab = Avx512F.Shuffle(a, b, Odd) - Avx512F.Shuffle(a, b, Even);
+        var cd = Avx512F.Shuffle(c, d, Odd) - Avx512F.Shuffle(c, d, Even);
+        return Quarter(Avx512F.Shuffle(ab, cd, Even) + Avx512F.Shuffle(ab, cd, Odd));
 
         static float Of(Vector128<float> v) => v[1] - v[0] + (v[3] - v[2]);
     }

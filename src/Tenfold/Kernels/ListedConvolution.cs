@@ -149,6 +149,8 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         for (var map = 0; map < _blocks.Length; map++) by[map] = checked((int)(x[map] - x[0] + (long)n * _blocks[map] * plane - _begin[map])); // maps lie in one arena
         DenseSum? sum = null;
         var (exponent, limit) = ((int?)null, 0f);
+        var kernel = then.Tile(plane);
+        var (blocks, segments, least, more) = (0, 0, 0, 0);
         for (var (t, end) = (FirstTile(share), FirstTile(share + 1)); t < end; t++)
         {
             var tile = _tiles[t];
@@ -162,11 +164,17 @@ internal sealed unsafe class ListedConvolution : PackedKernel
             }
 
             var first = ((long)n * _shape.OutBlocks + tile.Block) * plane + (long)from * Dense.Block + tile.Lane;
-            var kernel = then.Tile(bias + tile.Block * Dense.Block + tile.Lane, tile.Blocks, plane);
+            kernel.Bias = bias + tile.Block * Dense.Block + tile.Lane;
             kernel.Half = tile.Half;
-            sum.Set(ref kernel, places, sum.Scaled(packed + tile.Weights, exponent, scratch + DenseSum.ProductsSize(_strip)) + tile.Lane, 0, 1, null);
-            var segments = Dense.Segments(pixels, tile.Blocks);
-            var (least, more) = Math.DivRem(pixels, segments);
+            if (tile.Blocks != blocks)
+            {
+                blocks = tile.Blocks;
+                kernel.WStep = blocks * Dense.Block;
+                segments = Dense.Segments(pixels, blocks);
+                (least, more) = Math.DivRem(pixels, segments);
+            }
+
+            sum.Set(ref kernel, places, sum.Scaled(packed + tile.Weights, exponent, scratch + DenseSum.ProductsSize(_strip)) + tile.Lane);
             for (var (segment, begin, count) = (0, 0, 0); segment < segments; segment++, begin += count)
             {
                 count = segment < more ? least + 1 : least;

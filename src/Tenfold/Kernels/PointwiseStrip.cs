@@ -56,7 +56,7 @@ internal sealed unsafe class PointwiseStrip
         var (block, blocks) = Tiles[tile];
         var kernel = layer.Then.Tile(layer.Bias + block * Dense.Block, blocks, plane);
         kernel.Half = _shape.Half(block, blocks);
-        _sum.Set(ref kernel, _sum.Scaled(layer.Packed + _weights[tile], begun.Exponent, scratch + _room), 0, 1, null);
+        _sum.Set(ref kernel, _sum.Places, _sum.Scaled(layer.Packed + _weights[tile], begun.Exponent, scratch + _room));
         var segments = Dense.Segments(pixels, blocks);
         var (least, more) = Math.DivRem(pixels, segments);
         for (var (segment, first, count) = (0, 0, 0); segment < segments; segment++, first += count)

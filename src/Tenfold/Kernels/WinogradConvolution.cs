@@ -322,9 +322,10 @@ internal sealed unsafe class WinogradConvolution : ConvolutionKernel
         };
         var segments = Dense.Segments(count, outputs.Blocks);
         var room = products + DenseSum.ProductsSize(_area * _group);
+        var places = outputs.Sum.Places;
         for (var i = 0; i < _area; i++)
         {
-            outputs.Sum.Set(ref kernel, outputs.Sum.Scaled(packed + outputs.Weights + i * outputs.Sum.PackedSize(width), exponents[i], room), 0, 1, null);
+            outputs.Sum.Set(ref kernel, places, outputs.Sum.Scaled(packed + outputs.Weights + i * outputs.Sum.PackedSize(width), exponents[i], room));
             for (var segment = 0; segment < segments; segment++)
             {
                 var tile = count * segment / segments;
