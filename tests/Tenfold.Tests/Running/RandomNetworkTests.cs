@@ -170,7 +170,8 @@ public sealed class RandomNetworkTests(ITestOutputHelper output)
         ];
         string[] pairs =
         [
-            "direct, in pairs", "direct, of a picture, in pairs", "pointwise, in pairs, N channels of N maps by N runs", "pointwise, in pairs, N items", "pointwise, in pairs, on planes",
+            "depthwise, Winograd F(N) along columns, N items", "direct, in pairs", "direct, of a picture, in pairs", "pointwise, in pairs, N channels of N maps by N runs",
+            "pointwise, in pairs, N items", "pointwise, in pairs, on planes",
             "pointwise, in pairs, then depthwise, tiles, then pointwise", "sampled into columns in N parts, then dense, in pairs", "sampled into columns, then dense, in pairs",
             "training: how large the numbers are", "training: outer products in pairs", "transposed, by phases, in pairs", "Winograd F(NxN), in pairs",
             "Winograd F(NxN), polyphase, in pairs",
