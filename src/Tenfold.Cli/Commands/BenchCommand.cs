@@ -117,7 +117,7 @@ internal static class Compiled
 {
     public static Option<int> Batch { get; } = Cli.Options.Whole("--batch", "Pictures at once", preset: 1, least: 1, most: 65536);
 
-    public static Option<bool> Exact { get; } = new("--exact") { Description = "Compute every product by itself, without Winograd's convolution and products in pairs, whose rounding is larger" };
+    public static Option<bool> Exact { get; } = new("--exact") { Description = "Compute every product by itself, without Winograd's convolution, Strassen's and products in pairs, whose rounding is larger" };
 
     public static Option<string[]> Force { get; } = new("--force")
     {

@@ -22,6 +22,7 @@ internal static class ConvolutionChoice
         if (GroupConvolution.Takes(shape)) return (new GroupConvolution(shape), "");
         if (VectorConvolution.Takes(shape)) return (new VectorConvolution(shape), "");
         if (LaneMap.Of(shape) is { } map) return (new LaneConvolution(shape, map, winograd: !exact), "");
+        if (!exact && constant && StrassenConvolution.Takes(shape)) return (new StrassenConvolution(shape), "");
         if (exact || shape.In <= 4 || !WinogradConvolution.Takes(shape))
             return (Every(shape, !exact), exact ? "every product, as asked" : shape.Pointwise || shape.In <= 4 ? "" : $"Winograd takes no {Kind(shape)}");
         var direct = Direct(shape) + Packing(shape.KernelSize.Area);

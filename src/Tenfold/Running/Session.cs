@@ -8,8 +8,8 @@ public sealed record RunOptions
     /// <summary>How many threads work on one run, the caller's included, 1 to 1024; the results do not depend on it.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
-    /// <summary>True to compute every product by itself: without Winograd's convolution, whose rounding is two to three times that of the direct kernel, and without products in pairs
-    /// (with both the error is below 1e-4 of the largest output of nearly all networks here; docs/performance.md names the others).</summary>
+    /// <summary>True to compute every product by itself: without Winograd's convolution, whose rounding is two to three times that of the direct kernel, without Strassen's and without products in pairs
+    /// (with all of them the error is below 1e-4 of the largest output of nearly all networks here; docs/performance.md names the others).</summary>
     public bool Exact { get; init; }
 
     /// <summary>How a convolution is computed, by the name of its layer; a step that <see cref="Session"/> computes otherwise when it is not named here.
