@@ -143,7 +143,7 @@ internal static class PairedKernels
         code.AppendLine("        nint next = t.YPixel, next2 = 2 * next, next3 = 3 * next, next4 = 4 * next;");
         code.AppendLine("        var y = t.Y;");
         code.AppendLine("        var low = Vector512.Create(t.Low);");
-        // Few ends, for the JIT's time goes by the code. A 512-bit store takes two cycles, in which a second bound is free.
+        // No more than what each end needs, for the JIT's time goes by the code; behind an addition, whose 512-bit stores take two cycles each, the second bound is free.
         When("if (t.Add != null)", () =>
         {
             Each(p => $"            {Scaled(p)}");
@@ -162,7 +162,8 @@ internal static class PairedKernels
             code.AppendLine("            var high = Vector512.Create(t.High);");
             EachAt("y", (p, at) => $"            {Scaled(p)}{AtLeast("low", p)}{AtMost("high", p)}a{p}.Store({at});");
         });
-        When("else", () => EachAt("y", (p, at) => $"            {Scaled(p)}{AtLeast("low", p)}a{p}.Store({at});"));
+        When("else if (t.Low != float.NegativeInfinity)", () => EachAt("y", (p, at) => $"            {Scaled(p)}{AtLeast("low", p)}a{p}.Store({at});"));
+        When("else", () => EachAt("y", (p, at) => $"            {Scaled(p)}a{p}.Store({at});"));
         code.AppendLine("    }");
     }
 
