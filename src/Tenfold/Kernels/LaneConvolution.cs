@@ -95,6 +95,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         foreach (var phase in phases)
         {
             var rows = phase.Rows.Geometry;
+            phase.Parts = PartsOf(phase.Columns, shape.InPlane.Width);
             phase.Strip = rows.Count;
             long Expanded() => map.Whole ? 0 : (long)map.Planes * rows.Span(phase.Strip) * shape.InPlane.Width * Dense.Block;
             while (phase.Strip > 1 && Expanded() > ScratchFloats) phase.Strip = (phase.Strip + 1) / 2;
@@ -257,7 +258,7 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
 
         var outWidth = (long)_shape.OutPlane.Width * Dense.Block;
         var (tiles, apart) = Tiles(columns);
-        var (count, pixel) = (columns.Geometry.Count, tile.YPixel);
+        var (count, pixel, parts) = (columns.Geometry.Count, tile.YPixel, phase.Parts);
         tile.YPixel *= apart;
         var lines = Math.Max(1, LinesFloats / (rows.Geometry.InStride * width + (int)outWidth));
         if (_winograd)
@@ -317,21 +318,14 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
                 continue;
             }
 
-            for (var side = 0; side < Math.Min(apart, count); side++)
+            for (var p = 0; p < parts.Length; p++)
             {
-                var outputs = (count - side + apart - 1) / apart;
-                var segments = Segments(outputs);
-                for (var segment = 0; segment < segments; segment++)
-                {
-                    var start = outputs * segment / segments;
-                    var place = columns.Place(side + start * apart);
-                    tile.X = row + place * Dense.Block;
-                    (tile.From, tile.To) = ((-place + apart - 1) / apart, (_shape.InPlane.Width - place + apart - 1) / apart);
-                    var column = (long)side * pixel + (long)start * tile.YPixel;
-                    tile.Y = y + at + column;
-                    tile.Add = then.Add == null ? null : then.Add + at + column;
-                    tiles[outputs * (segment + 1) / segments - start - 1](tile);
-                }
+                ref readonly var part = ref parts[p];
+                tile.X = row + part.X;
+                (tile.From, tile.To) = (part.From, part.To);
+                tile.Y = y + at + part.Y;
+                tile.Add = then.Add == null ? null : then.Add + at + part.Y;
+                tiles[part.Outputs - 1](tile);
             }
 
             Finish(at, 1);
@@ -352,6 +346,31 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         if (Simd.Width == 512 || _shape.Transposed || !_map.Whole || !columns.Regular || columns.Taps != 3 || rows.Taps > 3) return null;
         var last = columns.Place(columns.Geometry.Count - 1) + 3 - _shape.InPlane.Width;
         return columns.Place(0) is not (0 or -1) || last > 1 ? null : columns.Geometry.InStride == 1 ? LaneAny.Rows3By1 : LaneAny.Rows3By2;
+    }
+
+    // The tiles of a row of outputs; none where no tile has such taps.
+    private static Part[] PartsOf(LaneAxis columns, int width)
+    {
+        var (tiles, apart) = Tiles(columns);
+        var (count, pixel) = (columns.Geometry.Count, columns.Geometry.OutStride * Dense.Block);
+        var (sides, all, next) = (tiles == null ? 0 : Math.Min(apart, count), 0, 0);
+        for (var side = 0; side < sides; side++) all += Segments(Outputs(side));
+        var parts = new Part[all];
+        for (var side = 0; side < sides; side++)
+        {
+            var (outputs, segments) = (Outputs(side), Segments(Outputs(side)));
+            for (var segment = 0; segment < segments; segment++)
+            {
+                var start = outputs * segment / segments;
+                var first = side + start * apart;
+                var place = columns.Place(first);
+                parts[next++] = new Part(place * Dense.Block, (-place + apart - 1) / apart, (width - place + apart - 1) / apart, first * pixel, outputs * (segment + 1) / segments - start);
+            }
+        }
+
+        return parts;
+
+        int Outputs(int side) => (count - side + apart - 1) / apart;
     }
 
     // Into how many tiles a row of outputs falls.
@@ -447,10 +466,17 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
         Vector.MinNative(new Vector<float>(tile.High), Vector.MaxNative(new Vector<float>(tile.Low), value)).Store(y + lane);
     }
 
+    /// <summary>A tile of a row: floats from the row to its first window and to its first output, the columns of its windows that lie in the map, and how many outputs it has.</summary>
+    private readonly record struct Part(int X, int From, int To, int Y, int Outputs);
+
     private sealed class Phase(LaneAxis rows, LaneAxis columns)
     {
         public LaneAxis Rows { get; } = rows;
         public LaneAxis Columns { get; } = columns;
+
+        /// <summary>The tiles of a row: divisions between two rows would cost more than a third of a short one.</summary>
+        public Part[] Parts { get; set; } = [];
+
         public int Strip { get; set; }
         public int Strips { get; set; }
         public int First { get; set; }
