@@ -26,7 +26,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
     public DenseConvolution(DenseShape shape, bool pairs = false)
     {
         (_shape, Pairs) = (shape, pairs && DenseSum.Pays(shape.InPerGroup * shape.KernelSize.Width, shape.OutPerGroup));
-        var tiles = shape.OutTiles(Pairs);
+        var (tiles, parts) = (shape.OutTiles(Pairs), shape.OutParts(Pairs));
         var phases = new List<Phase>();
         foreach (var rows in shape.Pointwise ? [new Geometry(1, 1, 0, 1, [0], [0])] : shape.Rows)
             foreach (var columns in shape.Pointwise ? [new Geometry(shape.OutPlane.Area, 1, 0, 1, [0], [0])] : shape.Columns)
@@ -45,20 +45,12 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
             phase.ScratchSize = shape.Pointwise ? 0 : phase.Gather.Size(phase.Strip);
             phase.RoomAt = phase.ScratchSize + DenseSum.ProductsSize(phase.Strip * (shape.Pointwise ? 1 : phase.Columns.Count));
             var plane = shape.Pointwise ? (long)shape.InPlane.Area * Dense.Block : phase.Gather.Plane(phase.Strip);
-            foreach (var (block, blocks) in tiles)
+            foreach (var part in parts)
             {
-                var parts = shape.Parts(block, blocks);
-                foreach (var lane in parts)
-                {
-                    var (half, from) = (parts.Length > 1 || shape.Half(block, blocks), block * Dense.Block + lane);
-                    var range = shape.Reads(from, parts.Length > 1 ? from + Dense.Block / 2 : from + blocks * Dense.Block);
-                    var tile = phase.Tiles.Count > 0 && phase.Tiles[^1] is var last && last.Range == range
-                        ? last with { Block = block, Blocks = blocks, Lane = lane, Half = half, Continued = lane < parts[^1], Weights = packed }
-                        : Of(phase, block, blocks, packed, range, plane) with { Lane = lane, Half = half, Continued = lane < parts[^1] };
-                    packed += tile.Sum.PackedSize(blocks * Dense.Block);
-                    phase.Tiles.Add(tile);
-                    phase.Most = Math.Max(phase.Most, tile.Sum.PackedSize(Dense.Block));
-                }
+                var tile = phase.Tiles.Count > 0 && phase.Tiles[^1] is var last && last.Reads == part.Reads ? new Tile(part, packed, last.Terms, last.Kernel, last.Sum) : Of(phase, part, packed, plane);
+                packed += tile.Sum.PackedSize(part.Blocks * Dense.Block);
+                phase.Tiles.Add(tile);
+                phase.Most = Math.Max(phase.Most, tile.Sum.PackedSize(Dense.Block));
             }
 
             Scratch = Math.Max(Scratch, Pairs ? phase.RoomAt + phase.Most : phase.ScratchSize);
@@ -194,7 +186,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         var (n, strip) = Math.DivRem(work - phase.First, phase.Strips);
         var from = strip * phase.Strip;
 
-        var (firstTile, endTile) = (phase.FirstTile(share, _tileGroups), phase.FirstTile(share + 1, _tileGroups));
+        var (firstTile, endTile) = (OutTile.First(phase.Tiles, share, _tileGroups), OutTile.First(phase.Tiles, share + 1, _tileGroups));
         x += (long)n * _shape.InPlane.Area * _shape.InBlocks * Dense.Block;
         var (rows, columns, rowStep) = (Math.Min(phase.Strip, phase.Rows.Count - from), phase.Columns.Count, phase.Gather.Step);
         if (_shape.Pointwise)
@@ -204,7 +196,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
         else
         {
-            phase.Gather.Fill(x, from, rows, scratch, phase.Strip, (phase.Tiles[firstTile].Range.From / Dense.Block, (phase.Tiles[endTile - 1].Range.To + Dense.Block - 1) / Dense.Block));
+            phase.Gather.Fill(x, from, rows, scratch, phase.Strip, (phase.Tiles[firstTile].Reads.From / Dense.Block, (phase.Tiles[endTile - 1].Reads.To + Dense.Block - 1) / Dense.Block));
             x = scratch;
             if (phase.OneRow) (rows, columns) = (1, rows * columns);
         }
@@ -306,9 +298,9 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         return best;
     }
 
-    private Tile Of(Phase phase, int block, int wide, long weights, (int From, int To) range, long plane)
+    private Tile Of(Phase phase, OutTile part, long weights, long plane)
     {
-        var count = 0;
+        var (range, count) = (part.Reads, 0);
         for (var c = range.From; c < range.To; c += Dense.Block - c % Dense.Block) count++;
         count *= phase.Rows.Shifts.Length * phase.Columns.Shifts.Length;
         var (inputs, runs, r) = (new InputRun[count], new ChannelRun[count], 0);
@@ -332,7 +324,7 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
         }
 
         var whole = _shape.Groups == 1 || range.To - range.From == _shape.InPerGroup;
-        return new Tile(block, wide, 0, false, false, weights, range, terms, whole && !Rowwise ? new WeightRows(places) : null, sum);
+        return new Tile(part, weights, terms, whole && !Rowwise ? new WeightRows(places) : null, sum);
     }
 
     /// <summary>Channels [Channel, Channel + Channels) through tap (I, J).</summary>
@@ -356,19 +348,12 @@ internal sealed unsafe class DenseConvolution : ConvolutionKernel
 
         public long RoomAt { get; set; }
 
-        /// <summary>The tile with which a share begins: no second half of a block.</summary>
-        public int FirstTile(int share, int shares) => Tiles.Count * share / shares is var tile && tile < Tiles.Count && Tiles[tile].Lane > 0 ? tile + 1 : tile;
-
         /// <summary>Floats of the longest weights of a tile.</summary>
         public long Most { get; set; }
     }
 
     /// <param name="Weights">Where its packed weights begin.</param>
-    /// <param name="Range">The input channels that it reads.</param>
-    /// <param name="Lane">The lane with which it begins: 8 for the second half of a block.</param>
-    /// <param name="Half">Whether it has 8 output channels.</param>
-    /// <param name="Continued">Whether the second half of its block follows.</param>
     /// <param name="Terms">The input channel and the tap of each row of packed weights.</param>
     /// <param name="Kernel">How they are packed; null where a tile's output channels are of several groups, or lie side by side anyway.</param>
-    private sealed record Tile(int Block, int Blocks, int Lane, bool Half, bool Continued, long Weights, (int From, int To) Range, (int Channel, int Tap)[] Terms, WeightRows? Kernel, DenseSum Sum);
+    private sealed record Tile(OutTile Part, long Weights, (int Channel, int Tap)[] Terms, WeightRows? Kernel, DenseSum Sum) : OutTile(Part);
 }

@@ -42,13 +42,27 @@ internal sealed record DenseShape(int Batch, int In, int Out, Size InPlane, Size
         (int, int) Range(int block) => Reads(block * Dense.Block, (block + 1) * Dense.Block);
     }
 
-    /// <summary>The lanes with which the parts of a tile of one block begin: half of a block is computed after the other where they are of different groups, so that neither multiplies by the zeros between groups.</summary>
-    public ReadOnlySpan<int> Parts(int block, int blocks)
+    /// <summary>Those tiles, or the two halves of one: half of a block is computed after the other where they are of different groups, so that neither multiplies by the zeros between groups.</summary>
+    public OutTile[] OutParts(bool pairs)
     {
-        if (Simd.Width != 256 || blocks > 1 || Half(block, blocks)) return [0];
-        var middle = block * Dense.Block + Dense.Block / 2;
-        var (low, high) = (Reads(middle - Dense.Block / 2, middle), Reads(middle, middle + Dense.Block / 2));
-        return 2 * (low.To - low.From + high.To - high.From) < 3 * (high.To - low.From) ? [0, Dense.Block / 2] : [0]; // 8 output channels take two thirds of the time of 16
+        var parts = new List<OutTile>();
+        foreach (var (block, blocks) in OutTiles(pairs))
+        {
+            var (first, end) = (block * Dense.Block, (block + blocks) * Dense.Block);
+            var (whole, middle) = (Reads(first, end), first + Dense.Block / 2);
+            if (Simd.Width == 256 && blocks == 1 && !Half(block, blocks) && (Reads(first, middle), Reads(middle, end)) is var (low, high)
+                && 2 * (low.To - low.From + high.To - high.From) < 3 * (whole.To - whole.From)) // 8 output channels take two thirds of the time of 16
+            {
+                parts.Add(new OutTile(block, blocks, Lane: 0, Half: true, Continued: true, low));
+                parts.Add(new OutTile(block, blocks, Lane: Dense.Block / 2, Half: true, Continued: false, high));
+            }
+            else
+            {
+                parts.Add(new OutTile(block, blocks, Lane: 0, Half(block, blocks), Continued: false, whole));
+            }
+        }
+
+        return [.. parts];
     }
 
     /// <summary>Whether the last of a tile's blocks has no more than 8 output channels.</summary>
@@ -64,4 +78,15 @@ internal sealed record DenseShape(int Batch, int In, int Out, Size InPlane, Size
     private Geometry[] Axis(int outputs, int kernel, int stride, int before, int dilation) => Transposed
         ? Geometry.Transposed(outputs, kernel, stride, before, dilation)
         : Geometry.Forward(outputs, kernel, stride, before, dilation);
+}
+
+/// <summary>A tile of output channels, as a kernel computes them together.</summary>
+/// <param name="Lane">The lane with which it begins: 8 for the second half of a block.</param>
+/// <param name="Half">Whether it has 8 output channels, or its last block has.</param>
+/// <param name="Continued">Whether the second half of its block follows.</param>
+/// <param name="Reads">The input channels that it reads.</param>
+internal record OutTile(int Block, int Blocks, int Lane, bool Half, bool Continued, (int From, int To) Reads)
+{
+    /// <summary>The tile with which a share begins: no second half of a block.</summary>
+    public static int First(IReadOnlyList<OutTile> tiles, int share, int shares) => tiles.Count * share / shares is var tile && tile < tiles.Count && tiles[tile].Lane > 0 ? tile + 1 : tile;
 }

@@ -33,40 +33,35 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         for (var c = 0; c < _lanes.Length; c++) _lanes[c] = _begin[channels[c].Map] / shape.OutPlane.Area + channels[c].Channel;
         _pairs = pairs && DenseSum.Pays(shape.InPerGroup, shape.OutPerGroup) && !Scattered(_lanes[..shape.InPerGroup]);
         var (tiles, packed) = (new List<Tile>(), 0L);
-        foreach (var (block, count) in shape.OutTiles(_pairs))
+        foreach (var part in shape.OutParts(_pairs))
         {
-            var parts = shape.Parts(block, count);
-            foreach (var lane in parts)
+            if (tiles.Count > 0 && tiles[^1] is var last && last.Reads == part.Reads)
             {
-                var (half, first) = (parts.Length > 1 || shape.Half(block, count), block * Dense.Block + lane);
-                var (from, to) = shape.Reads(first, parts.Length > 1 ? first + Dense.Block / 2 : first + count * Dense.Block);
-                if (tiles.Count > 0 && (tiles[^1].From, tiles[^1].To) == (from, to))
-                {
-                    tiles.Add(tiles[^1] with { Block = block, Blocks = count, Lane = lane, Half = half, Continued = lane < parts[^1], Weights = packed });
-                }
-                else
-                {
-                    var (lanes, ordered) = (_lanes[from..to], new int[to - from]);
-                    for (var k = 0; k < ordered.Length; k++) ordered[k] = from + k;
-                    Array.Sort(lanes, ordered);
-                    var (runs, run) = (new ChannelRun[RunsOf(lanes)], -1);
-                    for (var k = 0; k < lanes.Length; k++)
-                    {
-                        if (Begins(lanes, k)) runs[++run].Offset = lanes[k] / Dense.Block * plane + lanes[k] % Dense.Block;
-                        runs[run].Channels++;
-                    }
-
-                    Runs = Math.Max(Runs, runs.Length);
-                    var sum = new DenseSum(runs, sections: 1, _pairs);
-                    var order = new int[sum.Order.Length];
-                    for (var k = 0; k < order.Length; k++) order[k] = ordered[sum.Order[k]];
-                    tiles.Add(new Tile(block, count, lane, half, lane < parts[^1], packed, from, to, order, sum, sum.Pieces(_begin)));
-                    _most = Math.Max(_most, sum.PlacesSize);
-                    _largest = Math.Max(_largest, sum.PackedSize(Dense.Block));
-                }
-
-                packed += tiles[^1].Sum.PackedSize(count * Dense.Block);
+                tiles.Add(new Tile(part, packed, last.Order, last.Sum, last.Pieces));
             }
+            else
+            {
+                var (from, to) = part.Reads;
+                var (lanes, ordered) = (_lanes[from..to], new int[to - from]);
+                for (var k = 0; k < ordered.Length; k++) ordered[k] = from + k;
+                Array.Sort(lanes, ordered);
+                var (runs, run) = (new ChannelRun[RunsOf(lanes)], -1);
+                for (var k = 0; k < lanes.Length; k++)
+                {
+                    if (Begins(lanes, k)) runs[++run].Offset = lanes[k] / Dense.Block * plane + lanes[k] % Dense.Block;
+                    runs[run].Channels++;
+                }
+
+                Runs = Math.Max(Runs, runs.Length);
+                var sum = new DenseSum(runs, sections: 1, _pairs);
+                var order = new int[sum.Order.Length];
+                for (var k = 0; k < order.Length; k++) order[k] = ordered[sum.Order[k]];
+                tiles.Add(new Tile(part, packed, order, sum, sum.Pieces(_begin)));
+                _most = Math.Max(_most, sum.PlacesSize);
+                _largest = Math.Max(_largest, sum.PackedSize(Dense.Block));
+            }
+
+            packed += tiles[^1].Sum.PackedSize(part.Blocks * Dense.Block);
         }
 
         (_tiles, PackedSize) = ([.. tiles], packed);
@@ -151,7 +146,7 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         var (exponent, limit) = ((int?)null, 0f);
         var kernel = then.Tile(plane);
         var (blocks, segments, least, more) = (0, 0, 0, 0);
-        for (var (t, end) = (FirstTile(share), FirstTile(share + 1)); t < end; t++)
+        for (var (t, end) = (OutTile.First(_tiles, share, _shares), OutTile.First(_tiles, share + 1, _shares)); t < end; t++)
         {
             var tile = _tiles[t];
             if (tile.Sum != sum)
@@ -195,15 +190,8 @@ internal sealed unsafe class ListedConvolution : PackedKernel
         return text.ToString();
     }
 
-    // The tile with which a share begins: no second half of a block.
-    private int FirstTile(int share) => _tiles.Length * share / _shares is var tile && tile < _tiles.Length && _tiles[tile].Lane > 0 ? tile + 1 : tile;
-
-    /// <param name="Lane">The lane with which it begins: 8 for the second half of a block.</param>
-    /// <param name="Half">Whether it has 8 output channels.</param>
-    /// <param name="Continued">Whether the second half of its block follows.</param>
     /// <param name="Weights">Where its packed weights begin.</param>
-    /// <param name="From">The first of the input channels that it reads; <paramref name="To"/> is behind the last.</param>
     /// <param name="Order">The input channels in the order of the packed weights.</param>
     /// <param name="Pieces">Which map each of the sum's places lies in.</param>
-    private sealed record Tile(int Block, int Blocks, int Lane, bool Half, bool Continued, long Weights, int From, int To, int[] Order, DenseSum Sum, int[] Pieces);
+    private sealed record Tile(OutTile Part, long Weights, int[] Order, DenseSum Sum, int[] Pieces) : OutTile(Part);
 }
