@@ -152,13 +152,8 @@ internal sealed unsafe class LaneConvolution : ConvolutionKernel
                 continue;
             }
 
-            var (tiles, apart) = Tiles(phase.Columns);
-            for (var side = 0; tiles != null && side < Math.Min(apart, phase.Columns.Geometry.Count); side++)
-            {
-                var outputs = (phase.Columns.Geometry.Count - side + apart - 1) / apart;
-                var segments = Segments(outputs);
-                for (var width = outputs / segments; width <= (outputs + segments - 1) / segments; width++) tiles[width - 1](tile);
-            }
+            var (tiles, _) = Tiles(phase.Columns);
+            foreach (var part in phase.Parts) tiles![part.Outputs - 1](tile);
         }
     }
 

@@ -245,7 +245,7 @@ internal sealed unsafe class StrassenConvolution : ConvolutionKernel
     private void Multiply(DenseSum sum, float* x, int pixels, ref float* w, float* to)
     {
         var kernel = new DenseTile { Bias = _zeros.Start(), WStep = Dense.Block, YPixel = Dense.Block, Low = float.NegativeInfinity, High = float.PositiveInfinity };
-        sum.Set(ref kernel, w, 0, 1, null);
+        sum.Set(ref kernel, sum.Places, w);
         w += sum.PackedSize(Dense.Block);
         var segments = Dense.Segments(pixels, 1);
         for (var segment = 0; segment < segments; segment++)
